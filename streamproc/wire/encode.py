@@ -1,0 +1,46 @@
+"""From models to bytes: the same message is always the same bytes.
+
+Keys in the order of the model, no blanks, UTF-8, the shortest figures. A model cannot hold what
+JSON cannot carry, so encoding has nothing to refuse.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+from streamproc.core.reason import Reason
+from streamproc.wire.alerting import DeadLetter, Lost
+from streamproc.wire.fields import Message
+from streamproc.wire.instant import rfc3339
+
+DEAD_LETTER_PAYLOAD_BYTES = 1024
+DEAD_LETTER_TEXT_LENGTH = 512
+
+
+def encode(message: Message) -> bytes:
+    """The message as it goes over the wire, or as one line of a file without its end."""
+    return message.__pydantic_serializer__.to_json(message, exclude_unset=message.absent_when_unset)
+
+
+def dead_letter(reason: Reason, detail: str, topic: str, payload: bytes, received_ms: int) -> DeadLetter:
+    """What is shown of a refused message; whatever came, this can be encoded and read."""
+    return DeadLetter(
+        received=rfc3339(received_ms),
+        topic=_ascii(topic),
+        reason=reason,
+        detail=_ascii(detail),
+        payload_bytes=len(payload),
+        payload_base64=b64encode(payload[:DEAD_LETTER_PAYLOAD_BYTES]).decode(),
+    )
+
+
+def _ascii(text: str) -> str:
+    head = text[:DEAD_LETTER_TEXT_LENGTH]
+    printable = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in head)
+    return printable[:DEAD_LETTER_TEXT_LENGTH]
+
+
+WILL = encode(Lost())
+"""What the broker says in our place when we no longer can."""
+TOMBSTONE = b""
+"""An empty retained payload takes an ended alert off its topic."""
