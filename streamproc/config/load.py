@@ -1,0 +1,198 @@
+"""Reads the configuration folder; a file that is not right is refused whole, every problem at once.
+
+Each problem says file, line, column, key, what stands there and what would be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from streamproc.config.settings import Settings
+
+FILES = {
+    "service.yaml": (
+        "instance",
+        "roster",
+        "mqtt",
+        "topics",
+        "event_time",
+        "clock",
+        "limits",
+        "state",
+        "alerts",
+        "http",
+        "log",
+    ),
+    "rules.yaml": ("terms", "rules"),
+    "drugs.yaml": ("drugs",),
+}
+"""Which file holds which part of the tree."""
+
+DEFAULT_DIR = Path(__file__).resolve().parents[2] / "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, where it stands, and what would be right. Lines and columns from 1."""
+
+    file: str
+    line: int
+    column: int
+    key: str
+    wrong: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.key}: {self.wrong}" if self.key else f"{place}: {self.wrong}"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; `problems` lists everything that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+def load(folder: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
+    """The settings of a folder, with `key=value` overrides on top.
+
+    Raises `ConfigError` with every problem found."""
+    folder = folder or DEFAULT_DIR
+    trees = {name: _read(folder / name) for name in FILES}
+    problems = [problem for name, tree in trees.items() for problem in _foreign_keys(folder / name, tree)]
+    merged: dict[str, Any] = {}
+    for tree in trees.values():
+        merged.update(_bare(tree))
+    overridden = _override(merged, overrides)
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as error:
+        problems += [_problem(folder, trees, overridden, each) for each in error.errors()]
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _read(path: Path) -> CommentedMap:
+    yaml = YAML(typ="rt", pure=True)
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError([Problem(str(path), 0, 0, "", "no such file; config/ has an example")]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([Problem(str(path), 0, 0, "", f"cannot be read: {error}")]) from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        wrong = f"not YAML: {(error.problem or 'cannot be parsed').splitlines()[0]}"
+        raise ConfigError([Problem(str(path), line, column, "", wrong)]) from None
+    if not isinstance(tree, CommentedMap):
+        raise ConfigError([Problem(str(path), 1, 1, "", "must be a mapping of keys to values")])
+    return tree
+
+
+def _foreign_keys(path: Path, tree: CommentedMap) -> list[Problem]:
+    """Keys that another file holds, or none."""
+    return [
+        Problem(str(path), *_position(tree, (key,)), str(key), _where_it_belongs(str(key), path.name))
+        for key in tree
+        if key not in FILES[path.name]
+    ]
+
+
+def _where_it_belongs(key: str, file: str) -> str:
+    home = next((name for name, keys in FILES.items() if key in keys), None)
+    if home is not None:
+        return f"belongs into {home}"
+    return f"unknown key; {file} takes {', '.join(FILES[file])}"
+
+
+def _bare(node: Any) -> Any:
+    """Plain dicts, lists and scalars, without ruamel's position-keeping types."""
+    if isinstance(node, Mapping):
+        return {str(key): _bare(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_bare(value) for value in node]
+    for plain in (bool, int, float, str):
+        if isinstance(node, plain):
+            return plain(node)
+    return node
+
+
+def _override(tree: dict[str, Any], overrides: Sequence[str]) -> set[str]:
+    """Put each `a.b.c=value` in place (values are YAML); returns the paths that were set."""
+    paths = set()
+    for override in overrides:
+        path, equals, text = override.partition("=")
+        if not equals or not path:
+            raise ConfigError([Problem(f"--set {override}", 0, 0, "", "must be key=value, as mqtt.port=1884")])
+        *parents, last = path.split(".")
+        node: Any = tree
+        for key in parents:
+            node = node.get(key) if isinstance(node, dict) else None
+        if not isinstance(node, dict):
+            wrong = f"no such key; the nearest that exists is `{_nearest(tree, parents)}`"
+            raise ConfigError([Problem(f"--set {override}", 0, 0, path, wrong)])
+        try:
+            node[last] = _bare(YAML(typ="safe", pure=True).load(text))
+        except MarkedYAMLError as error:
+            raise ConfigError([Problem(f"--set {override}", 0, 0, path, f"not YAML: {error.problem}")]) from None
+        paths.add(path)
+    return paths
+
+
+def _nearest(tree: dict[str, Any], keys: Sequence[str]) -> str:
+    found = []
+    node: Any = tree
+    for key in keys:
+        if not isinstance(node, dict) or key not in node:
+            break
+        found.append(key)
+        node = node[key]
+    return ".".join(found) or "(the top)"
+
+
+def _problem(folder: Path, trees: Mapping[str, CommentedMap], overridden: set[str], error: Any) -> Problem:
+    path = tuple(error["loc"])
+    key = ".".join(map(str, path))
+    set_by = next((each for each in overridden if key == each or key.startswith(each + ".")), None)
+    if set_by is not None:
+        return Problem(f"--set {set_by}", 0, 0, key, _wrong(error))
+    file = next((name for name, keys in FILES.items() if path and path[0] in keys), None)
+    if file is None:
+        return Problem(str(folder), 0, 0, key, _wrong(error))
+    return Problem(str(folder / file), *_position(trees[file], path), key, _wrong(error))
+
+
+def _wrong(error: Any) -> str:
+    kind, value = error["type"], error.get("input")
+    if kind == "missing":
+        return "is missing; it must be given"
+    if kind == "extra_forbidden":
+        return "unknown key; check its spelling"
+    told = error["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
+    return told if isinstance(value, dict | list) else f"{told}; it is {value!r}"
+
+
+def _position(tree: CommentedMap, path: Sequence[Any]) -> tuple[int, int]:
+    """Line and column (from 1) of the deepest part of the path that stands in the file."""
+    node: Any = tree
+    line, column = 0, 0
+    for key in path:
+        if isinstance(node, CommentedMap) and key in node:
+            line, column = node.lc.key(key)
+        elif isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
+            line, column = node.lc.item(key)
+        else:
+            break
+        node = node[key]
+    return line + 1, column + 1

@@ -1,0 +1,299 @@
+"""The settings tree: the one definition of every key, its type, unit and range.
+
+Units stand in the names. Nothing here has a default: what a site runs with is what its files say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import fields
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+
+from streamproc.core.chart import milli, ms
+from streamproc.core.dose import exact
+from streamproc.core.events import DrugForm
+from streamproc.core.rule import Rule
+from streamproc.core.terms import Drug, Terms
+from streamproc.core.ward import Limits
+from streamproc.rules import RULES
+from streamproc.rules.parameters import Mmhg, Percent, Seconds, Share
+
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+BedName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}/[A-Za-z0-9_-]{1,32}$")]
+Topic = Annotated[str, Field(pattern=r"^[^+#/$\x00]+(/[^+#/\x00]+)*$", max_length=128)]
+
+
+class Section(BaseModel):
+    """A mapping of known keys only."""
+
+    model_config = STRICT
+
+
+class Mqtt(Section):
+    """The broker, and how we speak with it."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Annotated[int, Field(ge=1, le=65_535)]
+    client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    username: str | None
+    password_file: str | None
+    tls: bool
+    ca_file: str | None
+    keepalive_s: Annotated[int, Field(ge=1, le=3600)]
+    session_expiry_s: Annotated[int, Field(ge=0, le=2**32 - 1)]
+    receive_maximum: Annotated[int, Field(ge=1, le=65_535)]
+    coalesce_ms: Annotated[int, Field(ge=0, le=100)]
+    reconnect_min_s: Annotated[float, Field(gt=0, le=60)]
+    reconnect_max_s: Annotated[float, Field(gt=0, le=600)]
+    max_queued_publishes: Annotated[int, Field(ge=100, le=10_000_000)]
+
+
+class TopicRoots(Section):
+    """The roots of the topics that we read and write."""
+
+    telemetry: Topic
+    alerts: Topic
+
+
+class EventTime(Section):
+    """How long to wait for what is on its way, how old is too old, how early too early."""
+
+    hold_back_s: Annotated[float, Field(ge=0, le=604_800)]
+    lateness_s: Annotated[float, Field(ge=0, le=31_536_000)]
+    future_s: Annotated[float, Field(ge=0, le=3600)]
+
+    @model_validator(mode="after")
+    def _lateness_covers_hold_back(self) -> EventTime:
+        if self.lateness_s < self.hold_back_s:
+            raise ValueError("lateness_s must be at least hold_back_s")
+        return self
+
+
+class Clock(Section):
+    """What moves the processor's clock."""
+
+    source: Literal["wall", "telemetry"]
+    tick_s: Annotated[float, Field(ge=0.01, le=5)]
+
+
+class Bounds(Section):
+    """What bounds each thing that could grow."""
+
+    message_bytes: Annotated[int, Field(ge=256, le=1_048_576)]
+    beds: Annotated[int, Field(ge=1, le=100_000)]
+    remembered_messages: Annotated[int, Field(ge=100, le=10_000_000)]
+    dead_letters_per_s: Annotated[float, Field(ge=0, le=10_000)]
+    weight_kg_max: Annotated[float, Field(gt=0, le=1000)]
+
+
+class State(Section):
+    """Where the journal is, and how much of it is kept."""
+
+    dir: Annotated[str, Field(min_length=1)]
+    journal_retention_h: Annotated[float, Field(gt=0, le=8760)]
+    snapshot_every_s: Annotated[float, Field(ge=1, le=86_400)]
+
+
+class Alerts(Section):
+    """How alerts and the processor's own state are published."""
+
+    tombstone_after_s: Annotated[float, Field(ge=0, le=2_592_000)]
+    heartbeat_s: Annotated[float, Field(ge=0.5, le=15)]
+    bed_state_s: Annotated[float, Field(ge=1, le=3600)]
+
+
+class Http(Section):
+    """Where metrics and health are served; port 0 takes a free one."""
+
+    host: Annotated[str, Field(min_length=1)]
+    port: Port
+
+
+class Log(Section):
+    """What is logged, and how it looks."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["auto", "pretty", "json"]
+
+
+class TermsSection(Section):
+    """Numbers that several rules share (rule page, *Terms*)."""
+
+    map_target_mmhg: Annotated[Mmhg, Field(ge=40, le=120)]
+    map_low_mmhg: Mmhg
+    map_high_mmhg: Mmhg
+    map_hold_arterial_s: Seconds
+    map_hold_cuff_s: Seconds
+    map_interval_arterial_s: Seconds
+    map_interval_cuff_s: Seconds
+    artefact_window_s: Seconds
+    coverage_min: Share
+    lost_intervals: Annotated[int, Field(ge=1, le=100)]
+    map_lost_s: Seconds
+    pump_lost_s: Seconds
+    pump_interval_s: Seconds
+    changeover_grace_s: Seconds
+    wean_interval_s: Seconds
+    dose_change_tolerance_percent: Percent
+    weight_conflict_percent: Percent
+    base_per_bitartrate: Share
+
+
+class DrugEntry(Section):
+    """A drug of the site's library."""
+
+    aliases: list[Name] = []
+    charted_as: Annotated[Literal["base", "bitartrate"] | None, Field()] = None
+    concentration_max_ug_per_ml: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    dosed_in: Literal["mass", "units"] = "mass"
+
+
+def _rule_section(definition: Any) -> Any:
+    """A rule's parameters as a section: the dataclass's own types, and whether the rule is on."""
+    hints = get_type_hints(definition.parameters, include_extras=True)
+    keys: dict[str, Any] = {field.name: (hints[field.name], ...) for field in fields(definition.parameters)}
+    return create_model(definition.id.replace("-", ""), __base__=Section, enabled=(bool, ...), **keys)
+
+
+RulesSection = create_model(
+    "RulesSection",
+    __base__=Section,
+    **{  # type: ignore[call-overload]
+        rule.id.replace("-", "_").lower(): (_rule_section(rule), Field(alias=rule.id)) for rule in RULES
+    },
+)
+
+
+class Settings(Section):
+    """Everything that a site sets."""
+
+    instance: Name
+    roster: list[BedName]
+    mqtt: Mqtt
+    topics: TopicRoots
+    event_time: EventTime
+    clock: Clock
+    limits: Bounds
+    state: State
+    alerts: Alerts
+    http: Http
+    log: Log
+    terms: TermsSection
+    rules: RulesSection  # type: ignore[valid-type]
+    drugs: dict[Name, DrugEntry]
+
+    @model_validator(mode="after")
+    def _spellings_differ(self) -> Settings:
+        seen: dict[str, str] = {}
+        for name, entry in self.drugs.items():
+            for spelling in [name, *entry.aliases]:
+                if spelling in seen:
+                    raise ValueError(f"drugs: `{spelling}` names both {seen[spelling]} and {name}")
+                seen[spelling] = name
+        if "norepinephrine" not in self.drugs or "vasopressin" not in self.drugs:
+            raise ValueError("drugs: the rules need entries for norepinephrine and vasopressin")
+        return self
+
+    def spellings(self) -> dict[str, str]:
+        """Every accepted spelling of a drug, to its library name."""
+        return {s: name for name, entry in self.drugs.items() for s in [name, *entry.aliases]}
+
+    def core_terms(self) -> Terms:
+        """The shared numbers in the core's units."""
+        return _core_terms(self)
+
+    def core_limits(self) -> Limits:
+        """Event time and bounds in the core's units."""
+        return Limits(
+            hold_back_ms=ms(self.event_time.hold_back_s),
+            lateness_ms=ms(self.event_time.lateness_s),
+            future_ms=ms(self.event_time.future_s),
+            beds=self.limits.beds + len(self.roster),
+            remembered_messages=self.limits.remembered_messages,
+        )
+
+    def core_rules(self) -> tuple[Rule, ...]:
+        """The rules in force, bound to their numbers."""
+        sections = {rule.id: getattr(self.rules, rule.id.replace("-", "_").lower()) for rule in RULES}
+        return tuple(
+            rule.bind(
+                rule.parameters(
+                    **{f.name: getattr(sections[rule.id], f.name) for f in fields(rule.parameters)}
+                )
+            )
+            for rule in RULES
+            if sections[rule.id].enabled
+        )
+
+    def ruleset(self) -> str:
+        """The hash of the whole rule configuration: numbers, drugs, switches and rule versions."""
+        content = {
+            "terms": self.terms.model_dump(mode="json"),
+            "rules": self.rules.model_dump(mode="json"),  # type: ignore[attr-defined]
+            "drugs": {name: entry.model_dump(mode="json") for name, entry in self.drugs.items()},
+            "versions": {rule.id: rule.version for rule in RULES},
+        }
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _part(percent: float) -> Fraction:
+    return Fraction(Decimal(repr(percent))) / 100
+
+
+def _core_terms(settings: Settings) -> Terms:
+    terms = settings.terms
+    longest_s = max(_longest_window_s(settings), terms.wean_interval_s)
+    return Terms(
+        map_target_milli=milli(terms.map_target_mmhg),
+        map_low_milli=milli(terms.map_low_mmhg),
+        map_high_milli=milli(terms.map_high_mmhg),
+        map_hold_arterial_ms=ms(terms.map_hold_arterial_s),
+        map_hold_cuff_ms=ms(terms.map_hold_cuff_s),
+        map_interval_arterial_ms=ms(terms.map_interval_arterial_s),
+        map_interval_cuff_ms=ms(terms.map_interval_cuff_s),
+        map_retention_ms=ms(longest_s),
+        artefact_window_ms=ms(terms.artefact_window_s),
+        coverage_min=terms.coverage_min,
+        lost_intervals=terms.lost_intervals,
+        map_lost_ms=ms(terms.map_lost_s),
+        pump_lost_ms=ms(terms.pump_lost_s),
+        pump_interval_ms=ms(terms.pump_interval_s),
+        changeover_grace_ms=ms(terms.changeover_grace_s),
+        dose_retention_ms=ms(longest_s),
+        peak_span_ms=ms(terms.wean_interval_s),
+        dose_change_tolerance=_part(terms.dose_change_tolerance_percent),
+        weight_conflict=_part(terms.weight_conflict_percent),
+        base_per_bitartrate=exact(terms.base_per_bitartrate),
+        titrated_drug="norepinephrine",
+        drugs={name: _drug(name, entry) for name, entry in settings.drugs.items()},
+    )
+
+
+def _longest_window_s(settings: Settings) -> int:
+    """The longest look back that any rule takes: what the trends must keep."""
+    sections: dict[str, Any] = settings.rules.model_dump()  # type: ignore[attr-defined]
+    spans = [
+        value
+        for section in sections.values()
+        for key, value in section.items()
+        if key.endswith("_s") and not isinstance(value, bool)
+    ]
+    return int(max(spans))
+
+
+def _drug(name: str, entry: DrugEntry) -> Drug:
+    return Drug(
+        name=name,
+        charted_as=None if entry.charted_as is None else DrugForm(entry.charted_as),
+        concentration_max_ug_per_ml=entry.concentration_max_ug_per_ml,
+        by_units=entry.dosed_in == "units",
+    )

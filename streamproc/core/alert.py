@@ -1,0 +1,297 @@
+"""The alert life cycle, as two tables and the waits between their rows.
+
+Before it is raised an alert is quiet or pending; while it is open it is active, clearing, or
+latched until somebody acknowledges it. Unknown is not in the tables: it neither raises nor
+clears, and it breaks any wait that was running, so that nothing is counted that was not seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from streamproc.core.finding import NEVER, Finding, negated
+
+
+class Priority(StrEnum):
+    """Alarm priorities as in IEC 60601-1-8, and `info` for advice that is no alarm."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+
+RANK = {Priority.INFO: 0, Priority.LOW: 1, Priority.MEDIUM: 2, Priority.HIGH: 3}
+
+
+class Kind(StrEnum):
+    """What an alert is about: the patient, the equipment, or advice."""
+
+    PHYSIOLOGICAL = "physiological"
+    TECHNICAL = "technical"
+    ADVISORY = "advisory"
+
+
+class Phase(StrEnum):
+    """What an alert event announces (contract, `phase`)."""
+
+    START = "start"
+    ESCALATE = "escalate"
+    DEESCALATE = "deescalate"
+    UPDATE = "update"
+    END = "end"
+
+
+class AlertState(StrEnum):
+    """How the alert stands towards the outside (contract, `state`)."""
+
+    ACTIVE = "active"
+    LATCHED = "latched"
+    ACKNOWLEDGED = "acknowledged"
+    ENDED = "ended"
+
+
+class Stage(StrEnum):
+    """Where in its life an alert is."""
+
+    QUIET = "quiet"
+    PENDING = "pending"
+    ACTIVE = "active"
+    CLEARING = "clearing"
+    LATCHED = "latched"
+
+
+class Sign(StrEnum):
+    """What the rule says now: on the raising side, then on the clearing side."""
+
+    NOTHING = "nothing"
+    MET = "met, its wait not over"
+    DUE = "met for long enough"
+
+
+RAISING = {
+    (Stage.QUIET, Sign.NOTHING): Stage.QUIET,
+    (Stage.QUIET, Sign.MET): Stage.PENDING,
+    (Stage.QUIET, Sign.DUE): Stage.ACTIVE,
+    (Stage.PENDING, Sign.NOTHING): Stage.QUIET,
+    (Stage.PENDING, Sign.MET): Stage.PENDING,
+    (Stage.PENDING, Sign.DUE): Stage.ACTIVE,
+}
+"""Quiet or pending, by what the levels say."""
+
+CLEARING = {
+    (Stage.ACTIVE, Sign.NOTHING): Stage.ACTIVE,
+    (Stage.ACTIVE, Sign.MET): Stage.CLEARING,
+    (Stage.ACTIVE, Sign.DUE): Stage.QUIET,
+    (Stage.CLEARING, Sign.NOTHING): Stage.ACTIVE,
+    (Stage.CLEARING, Sign.MET): Stage.CLEARING,
+    (Stage.CLEARING, Sign.DUE): Stage.QUIET,
+    (Stage.LATCHED, Sign.NOTHING): Stage.ACTIVE,
+    (Stage.LATCHED, Sign.MET): Stage.LATCHED,
+    (Stage.LATCHED, Sign.DUE): Stage.LATCHED,
+}
+"""Open, by what the clear condition says; a latching alert goes to LATCHED where this says QUIET,
+unless it was acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One priority of a rule: when it is reached, after what wait, and when it is left again."""
+
+    priority: Priority
+    when: Finding
+    for_ms: int = 0
+    left_when: Finding | None = None
+
+    @property
+    def left(self) -> bool:
+        """Known to be no longer at this level."""
+        return (negated(self.when) if self.left_when is None else self.left_when).met
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """One way in which a rule's alert ends: the condition, and for how long it must hold."""
+
+    when: Finding
+    for_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a rule says at one instant: its levels, the highest first, and its ways to clear.
+
+    `variant` names the wording in force; a change of it while the alert is open is an update."""
+
+    levels: tuple[Level, ...]
+    clears: tuple[Clear, ...]
+    variant: str = ""
+
+    @property
+    def until_ms(self) -> int:
+        """The first instant at which any part of it may differ."""
+        parts = [level.when for level in self.levels] + [clear.when for clear in self.clears]
+        parts += [level.left_when for level in self.levels if level.left_when is not None]
+        return min((part.until_ms for part in parts), default=NEVER)
+
+
+@dataclass(slots=True)
+class Alert:
+    """One rule's alert on one bed, through all its lives in one stay."""
+
+    stage: Stage = Stage.QUIET
+    level_since: list[int | None] = field(default_factory=list)
+    clear_since: list[int | None] = field(default_factory=list)
+    priority: Priority | None = None
+    alert_id: str = ""
+    event_seq: int = 0
+    onset_ms: int = 0
+    detected_ms: int = 0
+    variant: str = ""
+    acknowledged_by: str | None = None
+    acknowledged_ms: int | None = None
+    due_ms: int = NEVER
+
+    @property
+    def open(self) -> bool:
+        """Started and not ended."""
+        return self.stage in (Stage.ACTIVE, Stage.CLEARING, Stage.LATCHED)
+
+    @property
+    def state(self) -> AlertState:
+        """How it stands towards the outside."""
+        if not self.open:
+            return AlertState.ENDED
+        if self.acknowledged_ms is not None:
+            return AlertState.ACKNOWLEDGED
+        return AlertState.LATCHED if self.stage is Stage.LATCHED else AlertState.ACTIVE
+
+    def step(self, at_ms: int, judgement: Judgement, origin: str, *, latches: bool) -> Phase | None:
+        """Go on to what the judgement calls for; the phase to announce, or None."""
+        self.level_since = _since(self.level_since, [level.when for level in judgement.levels], at_ms)
+        self.clear_since = _since(self.clear_since, [clear.when for clear in judgement.clears], at_ms)
+        phase = self._go_on(at_ms, judgement, latches) if self.open else self._rise(at_ms, judgement, origin)
+        self.due_ms = self._next_due(at_ms, judgement)
+        return phase
+
+    def acknowledge(self, by: str, at_ms: int) -> Phase | None:
+        """Somebody has seen it; a latched alert whose cause is gone ends with that."""
+        if not self.open or self.acknowledged_ms is not None:
+            return None
+        self.acknowledged_by, self.acknowledged_ms = by, at_ms
+        if self.stage is Stage.LATCHED:
+            self.stage = Stage.QUIET
+            return Phase.END
+        return Phase.UPDATE
+
+    def end(self) -> Phase | None:
+        """The stay is over: whatever was open ends, whatever waited is forgotten."""
+        was_open = self.open
+        self.stage = Stage.QUIET
+        self.level_since, self.clear_since = [], []
+        return Phase.END if was_open else None
+
+    def _rise(self, at_ms: int, judgement: Judgement, origin: str) -> Phase | None:
+        due = [
+            (level, since)
+            for level, since in zip(judgement.levels, self.level_since, strict=True)
+            if since is not None and at_ms - since >= level.for_ms
+        ]
+        met = any(since is not None for since in self.level_since)
+        sign = Sign.DUE if due else Sign.MET if met else Sign.NOTHING
+        self.stage = RAISING[self.stage, sign]
+        if not due:
+            return None
+        level, self.onset_ms = due[0]
+        self.detected_ms, self.priority, self.variant = at_ms, level.priority, judgement.variant
+        self.alert_id = alert_id(origin, self.onset_ms)
+        self.event_seq = 0
+        self.acknowledged_by = self.acknowledged_ms = None
+        return Phase.START
+
+    def _go_on(self, at_ms: int, judgement: Judgement, latches: bool) -> Phase | None:
+        sign = self._clear_sign(at_ms, judgement)
+        stage = CLEARING[self.stage, sign]
+        if stage is Stage.QUIET and latches and self.acknowledged_ms is None:
+            stage = Stage.LATCHED
+        changed, self.stage = stage is not self.stage, stage
+        if stage is Stage.QUIET:
+            return Phase.END
+        if stage is Stage.LATCHED:
+            return Phase.UPDATE if changed else None
+        return self._change_level(at_ms, judgement) or self._reword(judgement)
+
+    def _clear_sign(self, at_ms: int, judgement: Judgement) -> Sign:
+        pairs = list(zip(judgement.clears, self.clear_since, strict=True))
+        if any(since is not None and at_ms - since >= clear.for_ms for clear, since in pairs):
+            return Sign.DUE
+        return Sign.MET if any(since is not None for _, since in pairs) else Sign.NOTHING
+
+    def _change_level(self, at_ms: int, judgement: Judgement) -> Phase | None:
+        """Up as soon as a higher level's wait is over; down when the present one is known to be left."""
+        for level, since in zip(judgement.levels, self.level_since, strict=True):
+            if level.priority is self.priority:
+                return self._step_down(judgement) if level.left else None
+            higher = self.priority is None or RANK[level.priority] > RANK[self.priority]
+            if higher and since is not None and at_ms - since >= level.for_ms:
+                self.priority, self.variant = level.priority, judgement.variant
+                self.acknowledged_by = self.acknowledged_ms = None
+                return Phase.ESCALATE
+        return None
+
+    def _step_down(self, judgement: Judgement) -> Phase | None:
+        assert self.priority is not None
+        lower = [lv for lv in judgement.levels if RANK[lv.priority] < RANK[self.priority]]
+        if not lower:
+            return None
+        level = next((lv for lv in lower if not lv.left), lower[-1])
+        self.priority, self.variant = level.priority, judgement.variant
+        return Phase.DEESCALATE
+
+    def _reword(self, judgement: Judgement) -> Phase | None:
+        if judgement.variant == self.variant:
+            return None
+        self.variant = judgement.variant
+        return Phase.UPDATE
+
+    def _next_due(self, at_ms: int, judgement: Judgement) -> int:
+        """When a wait that is running will be over."""
+        waits = [
+            since + part.for_ms
+            for part, since in [
+                *zip(judgement.levels, self.level_since, strict=True),
+                *zip(judgement.clears, self.clear_since, strict=True),
+            ]
+            if since is not None and since + part.for_ms > at_ms
+        ]
+        return min([judgement.until_ms, *waits])
+
+    def snapshot(self) -> list[Any]:
+        """All state as plain JSON values."""
+        return [getattr(self, name) for name in self.__slots__]
+
+    def restore(self, kept: list[Any]) -> None:
+        """Take over what `snapshot` gave."""
+        for name, value in zip(self.__slots__, kept, strict=True):
+            setattr(self, name, value)
+        self.stage = Stage(self.stage)
+        self.priority = self.priority and Priority(self.priority)
+
+
+def _since(before: list[int | None], findings: list[Finding], at_ms: int) -> list[int | None]:
+    """Since when each is met; not met or unknown starts the count anew."""
+    before = before or [None] * len(findings)
+    return [
+        None if not finding.met else at_ms if since is None else since
+        for finding, since in zip(findings, before, strict=True)
+    ]
+
+
+def alert_id(origin: str, onset_ms: int) -> str:
+    """The alert's name, computed from where and when it began, so that a replay gives the same."""
+    return "al-" + hashlib.blake2b(f"{origin}|{onset_ms}".encode(), digest_size=10).hexdigest()
+
+

@@ -1,0 +1,287 @@
+"""One bed: holds its events back until their time has come, keeps its chart, judges its rules.
+
+Deterministic: what it announces depends on the events and on event time alone, not on the order
+of arrival within the hold-back nor on how often time is told to it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple
+
+from streamproc.core.alert import Alert, AlertState, Phase
+from streamproc.core.change import Change, evidence_for
+from streamproc.core.chart import Chart, Reads
+from streamproc.core.events import (
+    Acknowledged,
+    BedEvent,
+    BedFreed,
+    DrugForm,
+    MapSample,
+    MapSource,
+    Observation,
+    ObservationKind,
+    PatientContext,
+    Profile,
+    PumpState,
+    PumpStatus,
+    Quantity,
+)
+from streamproc.core.finding import NEVER
+from streamproc.core.rule import Rule, Wording
+from streamproc.core.terms import Terms
+
+
+class Held(NamedTuple):
+    """An event waiting for its time; sorts by event time, then topic, device and sequence."""
+
+    time_ms: int
+    order: str
+    device: str
+    seq: int
+    arrival: int
+    received_ms: int
+    event: BedEvent | Acknowledged
+
+
+@dataclass(slots=True)
+class Bed:
+    """A bed of the ward. `chart.now_ms` is the instant up to which it has been judged."""
+
+    name: str
+    rules: Sequence[Rule]
+    chart: Chart
+    held: list[Held] = field(default_factory=list)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    arrivals: int = 0
+    deadline_ms: int = NEVER
+
+    @classmethod
+    def new(cls, name: str, rules: Sequence[Rule], terms: Terms, now_ms: int) -> Bed:
+        """A bed of which nothing is known yet."""
+        bed = cls(name, rules, Chart(terms, name, now_ms))
+        bed.alerts = {rule.id: Alert() for rule in rules}
+        bed._open_chart(bed.chart)
+        return bed
+
+    def _open_chart(self, chart: Chart) -> None:
+        self.chart = chart
+        chart.alerts = self.alerts
+        chart.kinds = {rule.id: rule.kind for rule in self.rules}
+
+    @property
+    def due_ms(self) -> int:
+        """The next instant at which something happens here."""
+        return min(self.held[0].time_ms, self.deadline_ms) if self.held else self.deadline_ms
+
+    def hold(self, event: BedEvent | Acknowledged, time_ms: int, received_ms: int) -> None:
+        """Keep an event until event time reaches it."""
+        self.arrivals += 1
+        seq = getattr(event, "seq", None)
+        heapq.heappush(
+            self.held,
+            Held(
+                time_ms,
+                getattr(event, "order", "ack"),
+                getattr(event, "device", ""),
+                -1 if seq is None else seq,
+                self.arrivals,
+                received_ms,
+                event,
+            ),
+        )
+
+    def take_late(self, event: BedEvent, received_ms: int) -> list[Change]:
+        """Enter an event whose time has passed; the past is not judged again, the present is."""
+        reads = self._take(event)
+        return self._judge(self._settle(reads), received_ms)
+
+    def advance(self, to_ms: int, lags_ms: list[int] | None = None) -> list[Change]:
+        """Live through every event and deadline up to `to_ms`, each at its own instant."""
+        changes: list[Change] = []
+        while (now_ms := self.due_ms) <= to_ms:
+            self.chart.move_to(now_ms)
+            reads = Reads(0)
+            received_ms = now_ms
+            while self.held and self.held[0].time_ms == now_ms:
+                entry = heapq.heappop(self.held)
+                reads |= self._happen(entry.event, changes)
+                received_ms = max(received_ms, entry.received_ms)
+                if lags_ms is not None:
+                    lags_ms.append(now_ms)
+            changes += self._judge(self._settle(reads), received_ms)
+        self.chart.move_to(to_ms)
+        return changes
+
+    def start(self) -> None:
+        """Ask every rule once, so that the waits that need no event are running."""
+        self._judge(Reads.EVERYTHING, self.chart.now_ms)
+
+    def _happen(self, event: BedEvent | Acknowledged, changes: list[Change]) -> Reads:
+        match event:
+            case Acknowledged():
+                return self._acknowledge(event, changes)
+            case PatientContext():
+                return self._admit(event, changes)
+            case BedFreed():
+                return self._end_stay(changes, None)
+            case _:
+                return self._take(event)
+
+    def _take(self, event: BedEvent) -> Reads:
+        match event:
+            case MapSample():
+                return self.chart.take_map(event)
+            case PumpStatus():
+                return self.chart.take_pump(event)
+            case _:
+                return Reads(0)
+
+    def _admit(self, context: PatientContext, changes: list[Change]) -> Reads:
+        """A new session is a new patient: nothing of the last one may speak for them."""
+        known = self.chart.context
+        if known is not None and context.time_ms < known.time_ms:
+            return Reads(0)  # an older context that came after a newer one
+        reads = Reads(0)
+        if known is not None and known.session != context.session:
+            reads = self._end_stay(changes, context)
+        return reads | self.chart.take_context(context)
+
+    def _end_stay(self, changes: list[Change], context: PatientContext | None) -> Reads:
+        for rule in self.rules:
+            alert = self.alerts[rule.id]
+            if (phase := alert.end()) is not None:
+                changes.append(self._announce(rule, alert, phase, self.chart.now_ms, "session_ended"))
+        self.alerts = {rule.id: Alert() for rule in self.rules}
+        last = self.chart
+        fresh = Chart(last.terms, self.name, last.now_ms, last.waiting_since_ms, last.heard_ms)
+        fresh.below_target_ms = last.below_target_ms
+        self._open_chart(fresh)
+        return Reads.EVERYTHING
+
+    def _acknowledge(self, ack: Acknowledged, changes: list[Change]) -> Reads:
+        for rule in self.rules:
+            alert = self.alerts[rule.id]
+            if not alert.open or alert.alert_id != ack.alert_id:
+                continue
+            phase = alert.acknowledge(ack.by, ack.time_ms)
+            if phase is not None:
+                changes.append(self._announce(rule, alert, phase, self.chart.now_ms))
+            return Reads.ALERTS
+        return Reads(0)
+
+    def _settle(self, reads: Reads) -> Reads:
+        return reads | self.chart.settle()
+
+    def _judge(self, reads: Reads, received_ms: int) -> list[Change]:
+        """Judge each rule that reads what has changed, or whose own time has come."""
+        now_ms, changes = self.chart.now_ms, []
+        for rule in self.rules:
+            alert = self.alerts[rule.id]
+            if not (rule.reads & reads) and now_ms < alert.due_ms:
+                continue
+            was_open = alert.open
+            judgement = rule.judge(self.chart)
+            phase = alert.step(now_ms, judgement, f"{self.name}|{rule.id}", latches=rule.latches)
+            if alert.open is not was_open:
+                reads |= Reads.ALERTS
+            if phase is not None:
+                changes.append(self._announce(rule, alert, phase, received_ms))
+        losses_ms = self.chart.infusions.next_loss_ms(NEVER)
+        self.deadline_ms = min([losses_ms, *(alert.due_ms for alert in self.alerts.values())])
+        if self.deadline_ms <= now_ms:
+            raise AssertionError(f"{self.name}: a deadline at or before now ({self.deadline_ms})")
+        return changes
+
+    def _announce(
+        self, rule: Rule, alert: Alert, phase: Phase, received_ms: int, reason: str | None = None
+    ) -> Change:
+        alert.event_seq += 1
+        assert alert.priority is not None
+        wording = rule.word(self.chart, alert)
+        ended = phase is Phase.END
+        if ended:
+            wording = _ended(wording, rule.id, reason)
+        return Change(
+            bed=self.name,
+            time_ms=self.chart.now_ms,
+            rule=rule,
+            phase=phase,
+            alert_id=alert.alert_id,
+            event_seq=alert.event_seq,
+            priority=alert.priority,
+            state=AlertState.ENDED if ended else alert.state,
+            acknowledged_by=alert.acknowledged_by,
+            acknowledged_ms=alert.acknowledged_ms,
+            onset_ms=alert.onset_ms,
+            detected_ms=alert.detected_ms,
+            ended_ms=self.chart.now_ms if ended else None,
+            wording=wording,
+            evidence=evidence_for(self.chart, wording),
+            reason=reason,
+            decided_ms=received_ms,
+        )
+
+    # keeping it
+
+    def snapshot(self) -> dict[str, Any]:
+        """All state as plain JSON values."""
+        return {
+            "chart": self.chart.snapshot(),
+            "alerts": {rule: alert.snapshot() for rule, alert in self.alerts.items()},
+            "held": [[*entry[:6], *_plain(entry.event)] for entry in sorted(self.held)],
+            "arrivals": self.arrivals,
+            "deadline_ms": self.deadline_ms,
+        }
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take over what `snapshot` gave; a rule that is new since then starts quiet."""
+        self.chart.restore(kept["chart"])
+        for rule, alert in kept["alerts"].items():
+            if rule in self.alerts:
+                self.alerts[rule].restore(alert)
+        self.held = [Held(*entry[:6], _event(*entry[6:])) for entry in kept["held"]]
+        self.arrivals, self.deadline_ms = kept["arrivals"], kept["deadline_ms"]
+
+
+def _ended(wording: Wording, rule_id: str, reason: str | None) -> Wording:
+    """The line for an end: what the figure is now, and why it ended if not by itself."""
+    told = [part for part in (wording.figure, reason and reason.replace("_", " ")) if part]
+    text = f"{rule_id} ended" + (": " + "; ".join(told) if told else "")
+    return replace(wording, text=text, advice="")
+
+
+_EVENTS: dict[str, type[Any]] = {
+    cls.__name__: cls
+    for cls in (MapSample, PumpStatus, PatientContext, BedFreed, Observation, Acknowledged)
+}
+_FIELDS: dict[str, type[Any]] = {
+    "source": MapSource,
+    "state": PumpState,
+    "form": DrugForm,
+    "profile": Profile,
+    "kind": ObservationKind,
+    "rate": Quantity,
+    "concentration": Quantity,
+    "alarms": tuple,
+}
+
+
+def _plain(event: BedEvent | Acknowledged) -> tuple[str, dict[str, Any]]:
+    return type(event).__name__, asdict(event)
+
+
+def _event(name: str, fields: Mapping[str, Any]) -> Any:
+    """An event from its plain form."""
+    values = {}
+    for key, value in fields.items():
+        kind = _FIELDS.get(key)
+        if kind is None or value is None:
+            values[key] = value
+        else:
+            values[key] = kind(**value) if kind is Quantity else kind(value)
+    return _EVENTS[name](**values)
+
+

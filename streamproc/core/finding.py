@@ -1,0 +1,114 @@
+"""A question's answer: met, not met or unknown, with its reasons and how long it stands.
+
+Unknown is an answer like the others and never turns into one of them: `all_of` and `any_of`
+follow Kleene's three-valued logic. `until_ms` is a promise: with no new event the state does
+not change before it, so it is the next instant at which the question must be asked again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+
+NEVER = 1 << 62
+"""An instant that does not come: the answer stands until an event changes it."""
+
+
+class State(StrEnum):
+    """The three answers."""
+
+    MET = "met"
+    NOT_MET = "not met"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One elementary comparison: what was compared, with what, and why it is unknown if it is."""
+
+    name: str
+    state: State
+    value: int | float | Fraction | str | None = None
+    limit: int | float | Fraction | str | None = None
+    unit: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An answer, its clauses, and the first instant (event time, ms) at which it may differ."""
+
+    state: State
+    until_ms: int
+    clauses: tuple[Clause, ...]
+
+    @property
+    def met(self) -> bool:
+        """Known to hold."""
+        return self.state is State.MET
+
+    @property
+    def known(self) -> bool:
+        """Either answer, but an answer."""
+        return self.state is not State.UNKNOWN
+
+    def until(self, until_ms: int) -> Finding:
+        """The same answer, to be asked again at `until_ms` at the latest."""
+        return Finding(self.state, min(self.until_ms, until_ms), self.clauses)
+
+
+def found(
+    name: str,
+    holds: bool,
+    until_ms: int = NEVER,
+    value: int | float | Fraction | str | None = None,
+    limit: int | float | Fraction | str | None = None,
+    unit: str = "",
+) -> Finding:
+    """The finding of one comparison whose outcome is known."""
+    state = State.MET if holds else State.NOT_MET
+    return Finding(state, until_ms, (Clause(name, state, value, limit, unit),))
+
+
+def unknown(name: str, why: str, until_ms: int = NEVER) -> Finding:
+    """The finding of one comparison that cannot be made, and why not."""
+    return Finding(State.UNKNOWN, until_ms, (Clause(name, State.UNKNOWN, why=why),))
+
+
+def all_of(*findings: Finding) -> Finding:
+    """Met if every one is met; not met as soon as one is not, whatever the unknown ones are."""
+    return _combine(findings, decides=State.NOT_MET, otherwise=State.MET)
+
+
+def any_of(*findings: Finding) -> Finding:
+    """Met as soon as one is met, whatever the unknown ones are; not met if none is."""
+    return _combine(findings, decides=State.MET, otherwise=State.NOT_MET)
+
+
+def _combine(findings: tuple[Finding, ...], decides: State, otherwise: State) -> Finding:
+    clauses = tuple(clause for finding in findings for clause in finding.clauses)
+    deciding = [f.until_ms for f in findings if f.state is decides]
+    if deciding:  # stands as long as any one of the deciding ones does
+        return Finding(decides, max(deciding), clauses)
+    until_ms = min(f.until_ms for f in findings)
+    state = otherwise if all(f.known for f in findings) else State.UNKNOWN
+    return Finding(state, until_ms, clauses)
+
+
+_OPPOSITE = {State.MET: State.NOT_MET, State.NOT_MET: State.MET, State.UNKNOWN: State.UNKNOWN}
+
+
+def negated(finding: Finding) -> Finding:
+    """Met where the finding is not met; unknown stays unknown."""
+    return Finding(_OPPOSITE[finding.state], finding.until_ms, finding.clauses)
+
+
+def not_shown(finding: Finding) -> Finding:
+    """Met where the finding is not met *or unknown*: for rules that fail closed."""
+    state = State.NOT_MET if finding.met else State.MET
+    return Finding(state, finding.until_ms, finding.clauses)
+
+
+ALWAYS_NOT = Finding(State.NOT_MET, NEVER, ())
+"""A condition that nothing meets: a level or a clear path that a rule does not have."""

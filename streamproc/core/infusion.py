@@ -1,0 +1,302 @@
+"""Every pump channel of one stay, and what its drugs deliver over event time.
+
+Channels of one drug add up. A channel that falls silent while it may run delivers an *unknown*
+amount, never 0; a report that comes late fills only the time that no other report covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from streamproc.core.dose import NOTHING, Dose, DoseUnknown, Flow, dose_of, flow_of, not_known, total
+from streamproc.core.events import DrugForm, PumpState, PumpStatus, Quantity
+from streamproc.core.pressure import Cadence
+from streamproc.core.terms import Terms
+from streamproc.core.titration import Titration
+
+
+@dataclass(slots=True)
+class Channel:
+    """One pump channel: what it last said, and how often it speaks."""
+
+    status: PumpStatus
+    cadence: Cadence = field(default_factory=Cadence)
+    lost: bool = False
+
+    def loss_due_ms(self, terms: Terms) -> int:
+        """When its silence becomes a loss of contact."""
+        heard_ms = self.cadence.last_ms if self.cadence.last_ms is not None else self.status.time_ms
+        interval_ms = self.cadence.interval_ms(terms.pump_interval_ms)
+        return heard_ms + max(terms.lost_intervals * interval_ms, terms.pump_lost_ms)
+
+    @property
+    def infusing(self) -> bool:
+        """Whether it last reported `infusing`, heard or lost."""
+        return self.status.state is PumpState.INFUSING
+
+    @property
+    def may_run_unheard(self) -> bool:
+        """Whether drug may flow without our hearing; one that said it stopped is taken at its word."""
+        return self.status.state in (PumpState.INFUSING, PumpState.PAUSED, PumpState.KVO)
+
+
+@dataclass(slots=True)
+class Stretch:
+    """A flow of one channel: from when, and until when reports confirmed it."""
+
+    since_ms: int
+    confirmed_ms: int
+    flow: Flow
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One drug: the flow of each of its channels, and the dose that they add up to."""
+
+    titration: Titration
+    channels: dict[str, list[Stretch]] = field(default_factory=dict)
+    changed_from_ms: int | None = None
+
+    def confirm(self, channel: str, time_ms: int) -> None:
+        """The channel still delivers what it did."""
+        stretches = self.channels.get(channel)
+        if stretches and stretches[-1].confirmed_ms < time_ms:
+            stretches[-1].confirmed_ms = time_ms
+
+    def deliver(self, channel: str, time_ms: int, flow: Flow) -> None:
+        """The channel delivers this from `time_ms` on, at its own place in history."""
+        stretches = self.channels.setdefault(channel, [])
+        if stretches and time_ms < stretches[-1].confirmed_ms:
+            self._fill_gap(stretches, time_ms, flow)
+            return
+        if stretches and stretches[-1].flow == flow:
+            stretches[-1].confirmed_ms = time_ms
+            return
+        if stretches and stretches[-1].since_ms == time_ms:
+            stretches.pop()
+        stretches.append(Stretch(time_ms, time_ms, flow))
+        self._forget(stretches, time_ms - self.titration.retention_ms)
+        self._changed(time_ms)
+
+    def _fill_gap(self, stretches: list[Stretch], time_ms: int, flow: Flow) -> None:
+        """A late report; where other reports surround it, theirs stand."""
+        index = next((i for i, s in enumerate(stretches) if s.since_ms > time_ms), len(stretches))
+        if index == len(stretches) or (index and stretches[index - 1].confirmed_ms >= time_ms):
+            return
+        stretches.insert(index, Stretch(time_ms, time_ms, flow))
+        self._changed(time_ms)
+
+    def _changed(self, time_ms: int) -> None:
+        first_ms = self.changed_from_ms
+        self.changed_from_ms = time_ms if first_ms is None else min(first_ms, time_ms)
+
+    def settle(self) -> bool:
+        """Once all reports of an instant are in: add the channels up; True if anything changed.
+
+        Never between two reports of one instant: in a hand-over the dose would read 0."""
+        from_ms, self.changed_from_ms = self.changed_from_ms, None
+        if from_ms is None:
+            return False
+        newest = self.titration.now
+        if newest is None or from_ms > newest.since_ms:
+            self.titration.enter(dose_of(from_ms, self._total(from_ms)))
+        else:
+            self._rewrite(from_ms)
+        return True
+
+    def _rewrite(self, from_ms: int) -> None:
+        later = {s.since_ms for stretches in self.channels.values() for s in stretches}
+        instants = sorted({ms for ms in later if ms >= from_ms} | {from_ms})
+        self.titration.replace_from(from_ms, [dose_of(ms, self._total(ms)) for ms in instants])
+
+    def _total(self, at_ms: int) -> Flow:
+        flows = [flow for stretches in self.channels.values() if (flow := _flow_at(stretches, at_ms))]
+        return total(flows or [NOTHING])
+
+    @staticmethod
+    def _forget(stretches: list[Stretch], before_ms: int) -> None:
+        if len(stretches) > 64 and stretches[32].since_ms <= before_ms:
+            del stretches[:32]
+
+
+def _flow_at(stretches: list[Stretch], at_ms: int) -> Flow | None:
+    for stretch in reversed(stretches):
+        if stretch.since_ms <= at_ms:
+            return stretch.flow
+    return None
+
+
+@dataclass(slots=True)
+class Infusions:
+    """Every channel of one stay, and each drug's dose over time."""
+
+    terms: Terms
+    channels: dict[str, Channel] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    weight_kg: float | None = None
+    weight_since_ms: int | None = None
+
+    def take(self, status: PumpStatus) -> None:
+        """Enter a channel's report; one older than the newest only enters the history."""
+        channel = self.channels.get(status.channel)
+        if channel is None:
+            channel = self.channels[status.channel] = Channel(status)
+            channel.cadence.heard(status.time_ms)
+            self._deliver(status)
+            return
+        channel.cadence.heard(status.time_ms)
+        before = channel.status
+        if status.time_ms < before.time_ms:
+            self._deliver(status)
+            return
+        channel.status = status
+        if _same_delivery(before, status) and not channel.lost:
+            self.delivery(status.drug).confirm(status.channel, status.time_ms)
+            return
+        channel.lost = False
+        if before.drug != status.drug:
+            self.delivery(before.drug).deliver(status.channel, status.time_ms, NOTHING)
+        self._deliver(status)
+
+    def weigh(self, weight_kg: float | None, time_ms: int) -> None:
+        """From now on the patient's weight is this; the past is not computed again."""
+        if weight_kg == self.weight_kg:
+            return
+        self.weight_kg, self.weight_since_ms = weight_kg, time_ms
+        for channel in self.channels.values():
+            if not channel.lost:
+                status = channel.status
+                self.delivery(status.drug).deliver(status.channel, time_ms, self._flow(status))
+
+    def settle(self) -> bool:
+        """Add up what changed in this instant; True if a dose may have changed."""
+        return any([delivery.settle() for delivery in self.deliveries.values()])
+
+    def lose_contact(self, at_ms: int) -> None:
+        """Mark every channel whose silence has lasted too long; its dose is unknown from then on."""
+        for channel in self.channels.values():
+            due_ms = channel.loss_due_ms(self.terms)
+            if channel.lost or not channel.may_run_unheard or at_ms < due_ms:
+                continue
+            channel.lost = True
+            lost = not_known(DoseUnknown.CONTACT_LOST)
+            self.delivery(channel.status.drug).deliver(channel.status.channel, due_ms, lost)
+
+    def next_loss_ms(self, never_ms: int) -> int:
+        """When the next channel will count as lost if it stays silent."""
+        waiting = [c for c in self.channels.values() if c.may_run_unheard and not c.lost]
+        return min((channel.loss_due_ms(self.terms) for channel in waiting), default=never_ms)
+
+    def delivery(self, drug: str) -> Delivery:
+        """What is delivered of a drug; an empty history if it was never heard of."""
+        known = self.deliveries.get(drug)
+        if known is None:
+            terms = self.terms
+            titration = Titration(terms.dose_retention_ms, terms.peak_span_ms, terms.dose_change_tolerance)
+            known = self.deliveries[drug] = Delivery(titration)
+        return known
+
+    def titration(self, drug: str) -> Titration:
+        """The drug's dose over time."""
+        return self.delivery(drug).titration
+
+    def running(self, drug: str | None = None) -> list[Channel]:
+        """Channels (of one drug, or of any) that last reported `infusing`, heard or lost, by name."""
+        channels = sorted(self.channels.items())
+        return [c for _, c in channels if c.infusing and drug in (None, c.status.drug)]
+
+    def reasons_unknown(self, drug: str) -> list[DoseUnknown]:
+        """Why the dose of infusing channels cannot be told, in order of channel; empty if all can."""
+        reasons = []
+        for channel in self.running(drug):
+            flow = not_known(DoseUnknown.CONTACT_LOST) if channel.lost else self._flow(channel.status)
+            if flow.per_kg_min is None and flow.unknown is not None:
+                reasons.append(flow.unknown)
+        return reasons
+
+    def dose(self, drug: str) -> Dose | None:
+        """The drug's present dose; None if it was never heard of."""
+        known = self.deliveries.get(drug)
+        return known.titration.now if known else None
+
+    def _deliver(self, status: PumpStatus) -> None:
+        self.delivery(status.drug).deliver(status.channel, status.time_ms, self._flow(status))
+
+    def _flow(self, status: PumpStatus) -> Flow:
+        return flow_of(status, self.weight_kg, self.terms.drugs[status.drug], self.terms)
+
+    def snapshot(self) -> dict[str, Any]:
+        """All state as plain JSON values; fractions as text."""
+        return {
+            "weight": [self.weight_kg, self.weight_since_ms],
+            "channels": {
+                name: [asdict(channel.status), channel.cadence.snapshot(), channel.lost]
+                for name, channel in self.channels.items()
+            },
+            "deliveries": {
+                drug: {
+                    "doses": delivery.titration.snapshot(),
+                    "channels": {
+                        name: [[s.since_ms, s.confirmed_ms, *_flow_text(s.flow)] for s in stretches]
+                        for name, stretches in delivery.channels.items()
+                    },
+                }
+                for drug, delivery in self.deliveries.items()
+            },
+        }
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take over what `snapshot` gave."""
+        self.weight_kg, self.weight_since_ms = kept["weight"]
+        self.channels = {}
+        for name, (status, cadence, lost) in kept["channels"].items():
+            self.channels[name] = Channel(_status_from(status), lost=lost)
+            self.channels[name].cadence.restore(cadence)
+        self.deliveries = {}
+        for drug, entry in kept["deliveries"].items():
+            delivery = self.delivery(drug)
+            delivery.titration.restore(entry["doses"])
+            delivery.channels = {
+                name: [Stretch(since, confirmed, _flow_from(text)) for since, confirmed, *text in stretches]
+                for name, stretches in entry["channels"].items()
+            }
+
+
+def _same_delivery(one: PumpStatus, other: PumpStatus) -> bool:
+    """Whether two reports of a channel mean the same flow, so that nothing need be computed."""
+    return (
+        one.state is other.state
+        and one.rate == other.rate
+        and one.drug == other.drug
+        and one.form is other.form
+        and one.concentration == other.concentration
+        and one.weight_kg == other.weight_kg
+    )
+
+
+def _flow_text(flow: Flow) -> list[str | None]:
+    each = None if flow.per_min is None else str(flow.per_min)
+    per_kg = None if flow.per_kg_min is None else str(flow.per_kg_min)
+    return [each, per_kg, flow.unknown]
+
+
+def _flow_from(text: list[str | None]) -> Flow:
+    each, per_kg, why = text
+    return Flow(
+        None if each is None else Fraction(each),
+        None if per_kg is None else Fraction(per_kg),
+        DoseUnknown(why) if why else None,
+    )
+
+
+def _status_from(kept: Mapping[str, Any]) -> PumpStatus:
+    fields = dict(kept)
+    fields["state"] = PumpState(fields["state"])
+    fields["form"] = fields["form"] and DrugForm(fields["form"])
+    for name in ("rate", "concentration"):
+        fields[name] = fields[name] and Quantity(**fields[name])
+    fields["alarms"] = tuple(fields["alarms"])
+    return PumpStatus(**fields)

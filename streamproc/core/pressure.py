@@ -1,0 +1,153 @@
+"""A bed's mean arterial pressure: which samples count, which wait, and how stale it is.
+
+Arterial and cuff pressures are different measurements. While an arterial sample holds, cuff
+samples are remembered as heard but do not enter the windows; artefacts never do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import median_low
+from typing import Any
+
+from streamproc.core.events import MILLI, MapSample, MapSource
+from streamproc.core.finding import Finding, found, unknown
+from streamproc.core.terms import Terms
+from streamproc.core.trend import SampleId, Trend
+
+KEPT_INTERVALS = 5
+
+
+@dataclass(slots=True)
+class Cadence:
+    """When something was last heard, and how far apart its reports usually come."""
+
+    last_ms: int | None = None
+    intervals_ms: list[int] = field(default_factory=list)
+
+    def heard(self, time_ms: int) -> None:
+        """Note a report; one out of order tells nothing about the interval."""
+        if self.last_ms is None or time_ms > self.last_ms:
+            if self.last_ms is not None:
+                self.intervals_ms = [*self.intervals_ms[1 - KEPT_INTERVALS :], time_ms - self.last_ms]
+            self.last_ms = time_ms
+
+    def interval_ms(self, otherwise_ms: int) -> int:
+        """The usual interval: the median of the last few, so that one gap does not stretch it."""
+        return median_low(self.intervals_ms) if self.intervals_ms else otherwise_ms
+
+    def snapshot(self) -> list[Any]:
+        """All state as plain JSON values."""
+        return [self.last_ms, self.intervals_ms]
+
+    def restore(self, kept: list[Any]) -> None:
+        """Take over what `snapshot` gave."""
+        self.last_ms, self.intervals_ms = kept[0], list(kept[1])
+
+
+@dataclass(slots=True)
+class Pressure:
+    """The MAP of one stay, in thousandths of a mmHg."""
+
+    terms: Terms
+    trend: Trend = field(init=False)
+    artefacts: Trend = field(init=False)
+    cadence: Cadence = field(default_factory=Cadence)
+    source: MapSource | None = None
+    last_cuff: MapSample | None = None
+    arterial_until_ms: int = -1
+
+    def __post_init__(self) -> None:
+        terms = self.terms
+        self.trend = Trend(terms.map_retention_ms, terms.map_low_milli, terms.map_high_milli)
+        self.artefacts = Trend(terms.artefact_window_ms, 0, 1)
+
+    def take(self, sample: MapSample) -> None:
+        """Enter a sample where it belongs: window, memory of cuff readings, or artefact share."""
+        identity = SampleId(sample.device, sample.boot, sample.seq)
+        self.artefacts.add(sample.time_ms, int(not sample.valid), self.terms.artefact_window_ms, identity)
+        if not sample.valid:
+            return
+        self._note_cadence(sample)
+        if sample.source is MapSource.ARTERIAL:
+            hold_ms = self.terms.map_hold_arterial_ms
+            self.arterial_until_ms = max(self.arterial_until_ms, sample.time_ms + hold_ms)
+        else:
+            self.last_cuff = sample
+            hold_ms = self.terms.map_hold_cuff_ms
+            if sample.time_ms < self.arterial_until_ms:
+                return
+        if self.cadence.last_ms == sample.time_ms:
+            self.source = sample.source
+        self.trend.add(sample.time_ms, sample.milli_mmhg, hold_ms, identity)
+
+    def _note_cadence(self, sample: MapSample) -> None:
+        """A change of source starts the usual interval anew; a cuff beside a line changes nothing."""
+        beside = sample.source is MapSource.CUFF and sample.time_ms < self.arterial_until_ms
+        if beside:
+            self.cadence.last_ms = max(self.cadence.last_ms or 0, sample.time_ms)
+            return
+        if self.source is not None and self.source is not sample.source:
+            self.cadence.intervals_ms = []
+            self.cadence.last_ms = max(self.cadence.last_ms or 0, sample.time_ms)
+        self.cadence.heard(sample.time_ms)
+
+    def below(self, limit_milli: int, at_ms: int) -> Finding:
+        """Whether the pressure that holds now is below the limit; unknown where none holds."""
+        return self._compare("MAP", limit_milli, at_ms, below=True)
+
+    def at_least(self, limit_milli: int, at_ms: int) -> Finding:
+        """Whether the pressure that holds now is at or above the limit; unknown where none holds."""
+        return self._compare("MAP", limit_milli, at_ms, below=False)
+
+    def _compare(self, name: str, limit_milli: int, at_ms: int, *, below: bool) -> Finding:
+        value = self.trend.now(at_ms)
+        if value is None:
+            return unknown(name, "no valid MAP holds")
+        holds = (value < limit_milli) == below
+        return found(
+            name, holds, self.trend.holds_until(at_ms), value / MILLI, limit_milli / MILLI, "mm[Hg]"
+        )
+
+    def silent_for(self, limit_ms: int, at_ms: int, since_ms: int | None = None) -> Finding:
+        """Whether no valid MAP has come for `limit_ms`, counted from `since_ms` if none ever came."""
+        last_ms = self.cadence.last_ms if self.cadence.last_ms is not None else since_ms
+        if last_ms is None:
+            return unknown("MAP silence", "no MAP was ever heard")
+        due_ms = last_ms + limit_ms
+        age_s = (at_ms - last_ms) / 1000
+        if at_ms >= due_ms:
+            return found("MAP silence", True, value=age_s, limit=limit_ms / 1000, unit="s")
+        return found("MAP silence", False, due_ms, age_s, limit_ms / 1000, "s")
+
+    def loss_ms(self, least_ms: int) -> int:
+        """After how long a silence the signal counts as lost: some intervals, but at least `least_ms`."""
+        arterial = self.source is MapSource.ARTERIAL
+        terms = self.terms
+        usual = terms.map_interval_arterial_ms if arterial else terms.map_interval_cuff_ms
+        return max(terms.lost_intervals * self.cadence.interval_ms(usual), least_ms)
+
+    def snapshot(self) -> dict[str, Any]:
+        """All state as plain JSON values."""
+        cuff = self.last_cuff
+        return {
+            "trend": self.trend.snapshot(),
+            "artefacts": self.artefacts.snapshot(),
+            "cadence": self.cadence.snapshot(),
+            "source": self.source,
+            "arterial_until_ms": self.arterial_until_ms,
+            "cuff": cuff
+            and [cuff.time_ms, cuff.bed, cuff.device, cuff.boot, cuff.seq, cuff.source, cuff.milli_mmhg],
+        }
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take over what `snapshot` gave."""
+        self.trend.restore(kept["trend"])
+        self.artefacts.restore(kept["artefacts"])
+        self.cadence.restore(kept["cadence"])
+        self.source = kept["source"] and MapSource(kept["source"])
+        self.arterial_until_ms = kept["arterial_until_ms"]
+        if kept["cuff"]:
+            *head, source, value = kept["cuff"]
+            self.last_cuff = MapSample(*head, MapSource(source), value)

@@ -1,0 +1,95 @@
+"""What a rule is: a row of the rule table, its numbers, its condition and its wording.
+
+A definition knows no numbers; bound to the site's parameters it becomes a rule. Judging is a
+function of the chart alone, and wording is only asked for when there is something to announce.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, TypeVar
+
+from streamproc.core.alert import Alert, Judgement, Kind
+from streamproc.core.chart import Chart, Reads
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a rule comes from: the source's section, our rule table's section, and who says it
+    (`S` the source, `E` an engineering default, `L` a stricter label or guideline)."""
+
+    section: str
+    page: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What an alert says: one line for a wall display, advice, and the figure that decided.
+
+    `figure` is that figure in words without a verdict, for the line that announces the end."""
+
+    text: str
+    advice: str
+    figure: str = ""
+    value: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    window_s: int = 0
+    with_dose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDefinition(Generic[P]):
+    """A rule without its numbers. `sentence` names its parameters in braces."""
+
+    id: str
+    version: int
+    kind: Kind
+    citation: Citation
+    reads: Reads
+    sentence: str
+    parameters: type[P]
+    judge: Callable[[Chart, P], Judgement]
+    word: Callable[[Chart, P, Alert], Wording]
+    latches: bool = False
+
+    def bind(self, parameters: P) -> Rule:
+        """The rule with the site's numbers in it."""
+        return Rule(
+            self.id,
+            self.version,
+            self.kind,
+            self.citation,
+            self.reads,
+            self.sentence.format_map(_plain(parameters)),
+            self.latches,
+            lambda chart: self.judge(chart, parameters),
+            lambda chart, alert: self.word(chart, parameters, alert),
+        )
+
+
+def _plain(parameters: Any) -> dict[str, Any]:
+    """Parameters as the sentence shows them: 2.0 as 2."""
+    return {
+        name: f"{value:g}" if isinstance(value, float) else value
+        for name, value in asdict(parameters).items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row of the rule table in force at this site."""
+
+    id: str
+    version: int
+    kind: Kind
+    citation: Citation
+    reads: Reads
+    sentence: str
+    latches: bool
+    judge: Callable[[Chart], Judgement]
+    word: Callable[[Chart, Alert], Wording]

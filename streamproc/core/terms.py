@@ -1,0 +1,49 @@
+"""The words that several rules share, with the site's numbers: the rule page's *Terms*.
+
+Every number here comes from `config/rules.yaml`; nothing in core has a default for one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from streamproc.core.events import DrugForm
+
+
+@dataclass(frozen=True, slots=True)
+class Drug:
+    """What the site's drug library says of a drug, as far as a dose needs it."""
+
+    name: str
+    charted_as: DrugForm | None
+    concentration_max_ug_per_ml: float | None
+    by_units: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Limits, holds and tolerances; times in ms, pressures in thousandths of a mmHg."""
+
+    map_target_milli: int
+    map_low_milli: int
+    map_high_milli: int
+    map_hold_arterial_ms: int
+    map_hold_cuff_ms: int
+    map_interval_arterial_ms: int
+    map_interval_cuff_ms: int
+    map_retention_ms: int
+    artefact_window_ms: int
+    coverage_min: float
+    lost_intervals: int
+    map_lost_ms: int
+    pump_lost_ms: int
+    pump_interval_ms: int
+    changeover_grace_ms: int
+    dose_retention_ms: int
+    peak_span_ms: int
+    dose_change_tolerance: Fraction
+    weight_conflict: Fraction
+    base_per_bitartrate: Fraction
+    titrated_drug: str
+    drugs: dict[str, Drug]

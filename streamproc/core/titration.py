@@ -1,0 +1,158 @@
+"""One drug's dose over event time: what it is, its peak, its last change, its last stop.
+
+Kept as steps, one a change, so a pump that repeats itself costs nothing; every question is O(1)
+amortised. Unknown steps are kept as such: a peak with an unknown part in its window is a lower
+bound, and a steady dose with one is not steady.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from streamproc.core.dose import Dose, DoseUnknown
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The drug stopped flowing: when, and from what dose (1e-9 mcg/kg/min)."""
+
+    at_ms: int
+    from_nano: int
+
+
+@dataclass(slots=True)
+class Titration:
+    """The steps of one drug's dose, oldest first, and what the rules ask of them."""
+
+    retention_ms: int
+    peak_span_ms: int
+    tolerance: Fraction
+    steps: list[Dose] = field(default_factory=list)
+    _peaks: deque[tuple[int, int]] = field(default_factory=deque)
+    unknown_until_ms: int | None = None
+    changed_ms: int | None = None
+    changed_up: bool = False
+    _reference: int | None = None
+    last_positive: Dose | None = None
+    stop: Stop | None = None
+
+    @property
+    def now(self) -> Dose | None:
+        """The present dose; None before anything of the drug was heard."""
+        return self.steps[-1] if self.steps else None
+
+    def enter(self, step: Dose) -> None:
+        """The dose is this from `step.since_ms` on; equal to the present one, it changes nothing."""
+        if self.steps and _same(self.steps[-1], step):
+            return
+        self._leave(step.since_ms)
+        self.steps.append(step)
+        self._note(step)
+        self._forget(step.since_ms - self.retention_ms)
+
+    def replace_from(self, from_ms: int, steps: Iterable[Dose]) -> None:
+        """Write history anew from an instant on (a late report); costs what is kept."""
+        kept = [step for step in self.steps if step.since_ms < from_ms]
+        fresh = Titration(self.retention_ms, self.peak_span_ms, self.tolerance)
+        for step in [*kept, *steps]:
+            fresh.enter(step)
+        for name in self.__slots__:
+            setattr(self, name, getattr(fresh, name))
+
+    def peak_nano(self, at_ms: int) -> tuple[int, bool]:
+        """The highest known dose in effect in the last `peak_span_ms`, and whether all of it is known."""
+        start_ms = at_ms - self.peak_span_ms
+        while len(self._peaks) > 1 and self._peaks[0][1] <= start_ms:
+            self._peaks.popleft()
+        now = self.now
+        present = now.per_kg_nano if now and now.per_kg_nano is not None else 0
+        past = self._peaks[0][0] if self._peaks and self._peaks[0][1] > start_ms else 0
+        unknown_ms = self.unknown_until_ms
+        return max(present, past), unknown_ms is None or unknown_ms <= start_ms
+
+    def peak_ends_ms(self, at_ms: int) -> int | None:
+        """When the window will have passed the peak or the unknown stretch that it holds now."""
+        start_ms = at_ms - self.peak_span_ms
+        ends = [end for _, end in list(self._peaks)[:1] if end > start_ms]
+        if self.unknown_until_ms is not None and self.unknown_until_ms > start_ms:
+            ends.append(self.unknown_until_ms)
+        return min(ends) + self.peak_span_ms if ends else None
+
+    def steady_since_ms(self) -> int | None:
+        """Since when the dose is known and unchanged; None while it is unknown or never heard of."""
+        if self.now is None or self.now.per_kg_nano is None:
+            return None
+        breaks = (self.steps[0].since_ms, self.changed_ms, self.unknown_until_ms)
+        return max(at_ms for at_ms in breaks if at_ms is not None)
+
+    def _leave(self, at_ms: int) -> None:
+        """The present step ends: remember it as a peak, or as an unknown stretch."""
+        if not self.steps:
+            return
+        value = self.steps[-1].per_kg_nano
+        if value is None:
+            self.unknown_until_ms = at_ms
+            return
+        while self._peaks and self._peaks[-1][0] <= value:
+            self._peaks.pop()
+        self._peaks.append((value, at_ms))
+
+    def _note(self, step: Dose) -> None:
+        """Follow the last change, the last positive dose and the last stop."""
+        value = step.per_kg_nano
+        if value is None:
+            return
+        if self._reference is None:
+            self._reference = value
+        elif abs(value - self._reference) > self.tolerance * self._reference:
+            self.changed_ms, self.changed_up = step.since_ms, value > self._reference
+            self._reference = value
+        if value > 0:
+            self.last_positive, self.stop = step, None
+        elif self.last_positive is not None and self.stop is None:
+            self.stop = Stop(step.since_ms, self.last_positive.per_kg_nano or 0)
+
+    def _forget(self, before_ms: int) -> None:
+        if len(self.steps) > 64 and self.steps[32].since_ms <= before_ms:
+            del self.steps[:32]
+
+    def snapshot(self) -> dict[str, Any]:
+        """All state as plain JSON values."""
+        return {
+            "steps": [_plain(step) for step in self.steps],
+            "peaks": [list(peak) for peak in self._peaks],
+            "unknown_until_ms": self.unknown_until_ms,
+            "changed": [self.changed_ms, self.changed_up, self._reference],
+            "last_positive": self.last_positive and _plain(self.last_positive),
+            "stop": self.stop and [self.stop.at_ms, self.stop.from_nano],
+        }
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take over what `snapshot` gave."""
+        self.steps = [_from_plain(step) for step in kept["steps"]]
+        self._peaks = deque((value, end) for value, end in kept["peaks"])
+        self.unknown_until_ms = kept["unknown_until_ms"]
+        self.changed_ms, self.changed_up, self._reference = kept["changed"]
+        self.last_positive = kept["last_positive"] and _from_plain(kept["last_positive"])
+        self.stop = kept["stop"] and Stop(*kept["stop"])
+
+
+def _plain(dose: Dose) -> list[Any]:
+    return [dose.since_ms, dose.per_kg_nano, dose.per_min_nano, dose.unknown]
+
+
+def _from_plain(kept: list[Any]) -> Dose:
+    since_ms, per_kg, per_min, why = kept
+    return Dose(since_ms, per_kg, per_min, DoseUnknown(why) if why else None)
+
+
+def _same(one: Dose, other: Dose) -> bool:
+    return (one.per_kg_nano, one.per_min_nano, one.unknown) == (
+        other.per_kg_nano,
+        other.per_min_nano,
+        other.unknown,
+    )

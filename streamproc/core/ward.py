@@ -1,0 +1,259 @@
+"""All beds: routes each event to its bed and each tick to all, and numbers what they announce.
+
+Only ticks move event time on; a device with a fast clock cannot drag its bed into the future.
+Announcements leave in order of event time, then bed, so their numbers do not depend on how the
+beds' messages were interleaved or on how often the clock was told.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from streamproc.core.bed import Bed
+from streamproc.core.change import Change
+from streamproc.core.events import Acknowledged, BedEvent, BedFreed, MapSample, PatientContext
+from streamproc.core.reason import Reason
+from streamproc.core.rule import Rule
+from streamproc.core.terms import Terms
+
+SNAPSHOT_VERSION = 1
+
+
+class Taken(StrEnum):
+    """What became of a message that was not rejected."""
+
+    ACCEPTED = "accepted"
+    LATE = "late"
+    DUPLICATE = "duplicate"
+
+
+Verdict = Taken | Reason
+"""Each message gets one: accepted, late, duplicate, or rejected with its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Event time and bounds; times in ms. Everything that can grow has one."""
+
+    hold_back_ms: int
+    lateness_ms: int
+    future_ms: int
+    beds: int
+    remembered_messages: int
+
+
+@dataclass(slots=True)
+class Remembered:
+    """The messages of one bed that may come again, by their identity."""
+
+    limit: int
+    seen: OrderedDict[tuple[Any, ...], tuple[int, int]] = field(default_factory=OrderedDict)
+
+    def check(self, identity: tuple[Any, ...], digest: int) -> Taken | Reason | None:
+        """Whether this was seen before: as the same, or under the same number with another payload."""
+        known = self.seen.get(identity)
+        if known is None:
+            return None
+        return Taken.DUPLICATE if known[1] == digest else Reason.CONFLICT
+
+    def keep(self, identity: tuple[Any, ...], time_ms: int, digest: int, oldest_ms: int) -> None:
+        """Remember it, and forget what is too old to be taken in again anyway."""
+        self.seen[identity] = (time_ms, digest)
+        while len(self.seen) > self.limit or next(iter(self.seen.values()))[0] < oldest_ms:
+            self.seen.popitem(last=False)
+
+
+@dataclass(slots=True)
+class Ward:
+    """The beds, their shared clock, and the feed's numbering."""
+
+    rules: Sequence[Rule]
+    terms: Terms
+    limits: Limits
+    roster: frozenset[str] = frozenset()
+    beds: dict[str, Bed] = field(default_factory=dict)
+    remembered: dict[str, Remembered] = field(default_factory=dict)
+    clock_ms: int | None = None
+    feed_seq: int = 0
+    lags_ms: list[int] = field(default_factory=list)
+    _due: list[tuple[int, str]] = field(default_factory=list)
+    _scheduled: dict[str, int] = field(default_factory=dict)
+    _waiting: list[Change] = field(default_factory=list)
+
+    @property
+    def watermark_ms(self) -> int:
+        """Event time up to which every bed has been judged."""
+        assert self.clock_ms is not None, "the first tick comes before the first message"
+        return self.clock_ms - self.limits.hold_back_ms
+
+    def tick(self, now_ms: int) -> list[Change]:
+        """The clock has reached `now_ms`; going back is no news. Returns what is to be announced."""
+        self.lags_ms.clear()
+        if self.clock_ms is None:
+            self._open(now_ms)
+        if self.clock_ms is None or now_ms < self.clock_ms:
+            return []
+        self.clock_ms = now_ms
+        changes, self._waiting = self._waiting, []
+        watermark_ms = self.watermark_ms
+        while self._due and self._due[0][0] <= watermark_ms:
+            due_ms, name = heapq.heappop(self._due)
+            if self._scheduled.get(name) == due_ms:
+                del self._scheduled[name]
+                bed = self.beds[name]
+                changes += bed.advance(watermark_ms, self.lags_ms)
+                self._schedule(bed)
+        return self._numbered(changes)
+
+    def offer(self, event: BedEvent | Acknowledged, received_ms: int, digest: int) -> Verdict:
+        """Take in a message that came at `received_ms`, after the tick of that instant."""
+        if isinstance(event, Acknowledged):
+            return self._offer_ack(event, received_ms)
+        if isinstance(event, PatientContext | BedFreed):
+            return self._offer_context(event, received_ms)
+        name = event.bed
+        if name not in self.beds and len(self.beds) >= self.limits.beds and name not in self.roster:
+            return Reason.BEDS_FULL
+        identity = _identity(event, digest)
+        remembered = self.remembered.get(name)
+        if remembered is not None and (known := remembered.check(identity, digest)) is not None:
+            return known
+        if event.time_ms > received_ms + self.limits.future_ms:
+            return Reason.FUTURE
+        if event.time_ms < received_ms - self.limits.lateness_ms:
+            return Reason.TOO_LATE
+        self._remember(name, identity, event.time_ms, digest, received_ms)
+        bed = self._bed(name)
+        if event.time_ms <= self.watermark_ms:
+            return self._take_late(bed, event, received_ms)
+        bed.hold(event, event.time_ms, received_ms)
+        self._schedule(bed)
+        return Taken.ACCEPTED
+
+    def note_artefact(self, sample: MapSample, received_ms: int) -> None:
+        """A MAP message was rejected for its figure: it still counts in its bed's share of artefacts."""
+        bed = self.beds.get(sample.bed)
+        fits = -self.limits.lateness_ms <= sample.time_ms - received_ms <= self.limits.future_ms
+        if bed is not None and fits and sample.time_ms > self.watermark_ms:
+            bed.hold(sample, sample.time_ms, received_ms)
+            self._schedule(bed)
+
+    def open_alerts(self) -> dict[str, str]:
+        """Every open alert's id, and its bed."""
+        return {
+            alert.alert_id: name
+            for name, bed in self.beds.items()
+            for alert in bed.alerts.values()
+            if alert.open
+        }
+
+    def _open(self, now_ms: int) -> None:
+        self.clock_ms = now_ms
+        for name in sorted(self.roster):
+            bed = self._bed(name)
+            bed.chart.waiting_since_ms = now_ms
+            bed.start()
+            self._schedule(bed)
+
+    def _bed(self, name: str) -> Bed:
+        bed = self.beds.get(name)
+        if bed is None:
+            bed = self.beds[name] = Bed.new(name, self.rules, self.terms, self.watermark_ms)
+        return bed
+
+    def _offer_ack(self, ack: Acknowledged, received_ms: int) -> Verdict:
+        if ack.time_ms > received_ms + self.limits.future_ms:
+            return Reason.FUTURE
+        name = self.open_alerts().get(ack.alert_id)
+        if name is None:
+            return Reason.UNKNOWN_ALERT
+        bed = self.beds[name]
+        bed.hold(ack, self._effective_ms(ack.time_ms, received_ms), received_ms)
+        self._schedule(bed)
+        return Taken.ACCEPTED
+
+    def _offer_context(self, event: PatientContext | BedFreed, received_ms: int) -> Verdict:
+        """A context may be as old as it likes (it is retained); it holds from when we know of it."""
+        if event.time_ms > received_ms + self.limits.future_ms:
+            return Reason.FUTURE
+        if event.bed not in self.beds:
+            if isinstance(event, BedFreed):
+                return Taken.ACCEPTED
+            if len(self.beds) >= self.limits.beds and event.bed not in self.roster:
+                return Reason.BEDS_FULL
+        bed = self._bed(event.bed)
+        bed.hold(event, self._effective_ms(event.time_ms, received_ms), received_ms)
+        self._schedule(bed)
+        return Taken.ACCEPTED
+
+    def _effective_ms(self, time_ms: int, received_ms: int) -> int:
+        return max(time_ms, received_ms - self.limits.hold_back_ms, self.watermark_ms + 1)
+
+    def _take_late(self, bed: Bed, event: BedEvent, received_ms: int) -> Taken:
+        bed.advance(self.watermark_ms, self.lags_ms)
+        self._waiting += bed.take_late(event, received_ms)
+        self._schedule(bed)
+        return Taken.LATE
+
+    def _remember(
+        self, name: str, identity: tuple[Any, ...], time_ms: int, digest: int, received_ms: int
+    ) -> None:
+        remembered = self.remembered.get(name)
+        if remembered is None:
+            remembered = self.remembered[name] = Remembered(self.limits.remembered_messages)
+        remembered.keep(identity, time_ms, digest, received_ms - self.limits.lateness_ms)
+
+    def _schedule(self, bed: Bed) -> None:
+        due_ms = bed.due_ms
+        if self._scheduled.get(bed.name) != due_ms:
+            self._scheduled[bed.name] = due_ms
+            heapq.heappush(self._due, (due_ms, bed.name))
+
+    def _numbered(self, changes: list[Change]) -> list[Change]:
+        changes.sort(key=lambda change: (change.time_ms, change.bed))
+        numbered = []
+        for change in changes:
+            self.feed_seq += 1
+            numbered.append(replace(change, feed_seq=self.feed_seq))
+        return numbered
+
+    # keeping it
+
+    def snapshot(self) -> dict[str, Any]:
+        """All state as plain JSON values. Taken between ticks, when nothing waits to be announced."""
+        assert not self._waiting, "announcements are waiting for a tick"
+        return {
+            "version": SNAPSHOT_VERSION,
+            "clock_ms": self.clock_ms,
+            "feed_seq": self.feed_seq,
+            "beds": {name: bed.snapshot() for name, bed in self.beds.items()},
+            "remembered": {
+                name: [[list(identity), *what] for identity, what in known.seen.items()]
+                for name, known in self.remembered.items()
+            },
+        }
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take over what `snapshot` gave."""
+        if kept["version"] != SNAPSHOT_VERSION:
+            raise ValueError(f"snapshot version {kept['version']}, this program reads {SNAPSHOT_VERSION}")
+        self.clock_ms, self.feed_seq = kept["clock_ms"], kept["feed_seq"]
+        for name, entry in kept["beds"].items():
+            bed = self._bed(name)
+            bed.restore(entry)
+            self._schedule(bed)
+        for name, entries in kept["remembered"].items():
+            known = self.remembered[name] = Remembered(self.limits.remembered_messages)
+            known.seen.update({tuple(identity): (time_ms, digest) for identity, time_ms, digest in entries})
+
+
+def _identity(event: Any, digest: int) -> tuple[Any, ...]:
+    """What makes a message the same message: its number, or where it has none, its content and time."""
+    if event.boot is not None and event.seq is not None:
+        return (event.device, event.boot, event.seq)
+    return (event.order, event.device, event.time_ms, digest)

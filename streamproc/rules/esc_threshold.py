@@ -1,0 +1,62 @@
+"""ESC-THRESHOLD: norepinephrine has reached the dose at which the source says to add, not to raise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
+from streamproc.core.chart import Chart, Reads, ms
+from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.rules.parameters import McgPerKgMin, Seconds
+from streamproc.rules.phrase import dose_figure, dose_mcg_per_kg_min, minutes, shown
+
+
+@dataclass(frozen=True, slots=True)
+class EscThreshold:
+    """The threshold, the dose that counts as back below it, and the waits for both."""
+
+    threshold_mcg_per_kg_min: McgPerKgMin
+    for_s: Seconds
+    clear_mcg_per_kg_min: McgPerKgMin
+    clear_for_s: Seconds
+
+
+def judge(chart: Chart, p: EscThreshold) -> Judgement:
+    reached = chart.dose_at_least(p.threshold_mcg_per_kg_min)
+    back_below = chart.dose_below(p.clear_mcg_per_kg_min)
+    return Judgement(
+        levels=(Level(Priority.MEDIUM, reached, ms(p.for_s)),),
+        clears=(Clear(back_below, ms(p.clear_for_s)),),
+    )
+
+
+def word(chart: Chart, p: EscThreshold, alert: Alert) -> Wording:
+    value, limit = dose_mcg_per_kg_min(chart), p.threshold_mcg_per_kg_min
+    told = "unknown" if value is None else shown(value, limit, 2)
+    return Wording(
+        text=f"Norepinephrine {told} >= {limit:g} mcg/kg/min for {minutes(p.for_s)}",
+        advice="Consider a second agent rather than more norepinephrine; look for hypovolemia.",
+        figure=dose_figure(value),
+        value=value,
+        limit=limit,
+        unit="ug/kg/min",
+        with_dose=True,
+    )
+
+
+RULE = RuleDefinition(
+    id="ESC-THRESHOLD",
+    version=1,
+    kind=Kind.PHYSIOLOGICAL,
+    citation=Citation(
+        "Escalation for Refractory Hypotension", "Dose, titration, escalation; C4, C5", "S, E"
+    ),
+    reads=Reads.DOSE,
+    sentence=(
+        "If the norepinephrine dose is at least {threshold_mcg_per_kg_min} mcg/kg/min for {for_s} s, alert (medium). "
+        "Clear once it is below {clear_mcg_per_kg_min} mcg/kg/min for {clear_for_s} s."
+    ),
+    parameters=EscThreshold,
+    judge=judge,
+    word=word,
+)

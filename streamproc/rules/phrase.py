@@ -1,0 +1,49 @@
+"""How figures are written on a wall display: short, and never rounded across the limit they met."""
+
+from __future__ import annotations
+
+from streamproc.core.chart import Chart, ms
+from streamproc.core.dose import NANO
+from streamproc.core.events import MILLI
+
+
+def shown(value: float, limit: float, decimals: int = 1) -> str:
+    """A figure with as few decimals as still tell it from its limit: 58, 64.96, never `65 < 65`."""
+    for places in range(decimals, decimals + 4):
+        text = f"{value:.{places}f}"
+        if (float(text) < limit) == (value < limit) and (float(text) > limit) == (value > limit):
+            break
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def minutes(seconds: float) -> str:
+    """A duration in the largest unit that stays whole: `5 min`, `90 s`."""
+    return f"{seconds / 60:g} min" if seconds % 60 == 0 else f"{seconds:g} s"
+
+
+def mean_map_mmhg(chart: Chart, window_s: int) -> float | None:
+    """The time-weighted mean MAP of a window in mmHg, or None if nothing of it is held."""
+    window = chart.pressure.trend.window(chart.now_ms, ms(window_s))
+    return round(window.area / window.held_ms / MILLI, 3) if window.held_ms else None
+
+
+def map_now_mmhg(chart: Chart) -> float | None:
+    """The MAP that holds now in mmHg, or None."""
+    value = chart.pressure.trend.now(chart.now_ms)
+    return None if value is None else value / MILLI
+
+
+def dose_mcg_per_kg_min(chart: Chart) -> float | None:
+    """The norepinephrine dose in mcg/kg/min, or None if it is unknown."""
+    dose = chart.dose
+    return None if dose is None or dose.per_kg_nano is None else dose.per_kg_nano / NANO
+
+
+def map_figure(value: float | None) -> str:
+    """`MAP 63.2`, or that there is none."""
+    return "MAP unknown" if value is None else f"MAP {value:g}"
+
+
+def dose_figure(value: float | None) -> str:
+    """`dose 0.25`, or that it is unknown."""
+    return "dose unknown" if value is None else f"dose {value:.4g}"

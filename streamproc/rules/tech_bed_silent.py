@@ -1,0 +1,58 @@
+"""TECH-BED-SILENT: a bed on the roster has never been heard; nobody watches it although all think so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
+from streamproc.core.chart import Chart, Reads, ms
+from streamproc.core.finding import Finding, found, negated
+from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.rules.parameters import Seconds
+from streamproc.rules.phrase import minutes
+
+
+@dataclass(frozen=True, slots=True)
+class TechBedSilent:
+    """How long after the start a bed of the roster may stay silent."""
+
+    after_s: Seconds
+
+
+def judge(chart: Chart, p: TechBedSilent) -> Judgement:
+    silent = never_heard(chart, p.after_s)
+    return Judgement(levels=(Level(Priority.LOW, silent),), clears=(Clear(negated(silent)),))
+
+
+def never_heard(chart: Chart, after_s: int) -> Finding:
+    """Whether the bed is expected and was never heard within the time given."""
+    if chart.waiting_since_ms is None or chart.heard_ms is not None:
+        return found("never heard", False)
+    due_ms = chart.waiting_since_ms + ms(after_s)
+    if chart.now_ms < due_ms:
+        return found("never heard", False, due_ms)
+    return found("never heard", True, value=(chart.now_ms - chart.waiting_since_ms) / 1000, limit=after_s)
+
+
+def word(chart: Chart, p: TechBedSilent, alert: Alert) -> Wording:
+    return Wording(
+        text=f"Nothing heard from this bed since the start, {minutes(p.after_s)} ago",
+        advice="Check monitor and pump gateways of this bed, or take it off the roster.",
+        figure="first sample came",
+        value=float(p.after_s),
+        limit=float(p.after_s),
+        unit="s",
+    )
+
+
+RULE = RuleDefinition(
+    id="TECH-BED-SILENT",
+    version=1,
+    kind=Kind.TECHNICAL,
+    citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
+    reads=Reads.PRESENCE,
+    sentence="If a bed on the roster has not been heard {after_s} s after the start, alert (low). Clear at its first sample.",
+    parameters=TechBedSilent,
+    judge=judge,
+    word=word,
+)

@@ -1,0 +1,63 @@
+"""TECH-MAP-LOST: the monitor was sending and has fallen silent. Silence is never health."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
+from streamproc.core.chart import Chart, Reads, ms
+from streamproc.core.finding import negated
+from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.rules.parameters import Seconds
+from streamproc.rules.phrase import minutes
+
+
+@dataclass(frozen=True, slots=True)
+class TechMapLost:
+    """The silence that counts as long; the shorter one is the shared term `map_lost_s`."""
+
+    medium_s: Seconds
+
+
+def judge(chart: Chart, p: TechMapLost) -> Judgement:
+    low_ms = chart.pressure.loss_ms(chart.terms.map_lost_ms)
+    lost = chart.map_silent_for(low_ms)
+    back = negated(lost)
+    return Judgement(
+        levels=(
+            Level(Priority.MEDIUM, chart.map_silent_for(max(low_ms, ms(p.medium_s))), left_when=back),
+            Level(Priority.LOW, lost, left_when=back),
+        ),
+        clears=(Clear(back),),
+    )
+
+
+def word(chart: Chart, p: TechMapLost, alert: Alert) -> Wording:
+    last_ms = chart.pressure.cadence.last_ms
+    age_s = None if last_ms is None else (chart.now_ms - last_ms) / 1000
+    low_ms = chart.pressure.loss_ms(chart.terms.map_lost_ms)
+    limit_s = (max(low_ms, ms(p.medium_s)) if alert.priority is Priority.MEDIUM else low_ms) / 1000
+    return Wording(
+        text=f"No valid MAP for {minutes(age_s or 0)}",
+        advice="Check monitor, transducer and network; until then pressure alarms cannot be judged.",
+        figure="a valid MAP came",
+        value=age_s,
+        limit=limit_s,
+        unit="s",
+    )
+
+
+RULE = RuleDefinition(
+    id="TECH-MAP-LOST",
+    version=1,
+    kind=Kind.TECHNICAL,
+    citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
+    reads=Reads.MAP,
+    sentence=(
+        "If a monitor was sending and no valid MAP came for its loss time, alert (low); for {medium_s} s, escalate "
+        "(medium). Clear at the next valid MAP."
+    ),
+    parameters=TechMapLost,
+    judge=judge,
+    word=word,
+)
