@@ -15,7 +15,7 @@ from typing import Any
 from streamproc.core.alert import Alert, Kind
 from streamproc.core.dose import NANO, SENTENCES, Dose, exact
 from streamproc.core.events import MILLI, MapSample, PatientContext, Profile, PumpStatus
-from streamproc.core.finding import NEVER, Finding, found, unknown
+from streamproc.core.finding import NEVER, Finding, found, negated, unknown
 from streamproc.core.infusion import Infusions
 from streamproc.core.pressure import Pressure
 from streamproc.core.terms import Terms
@@ -161,6 +161,10 @@ class Chart:
     def map_silent_for(self, limit_ms: int, since_ms: int | None = None) -> Finding:
         """Whether no valid MAP has come for so long."""
         return self.pressure.silent_for(limit_ms, self.now_ms, since_ms)
+
+    def map_heard(self) -> Finding:
+        """Whether the MAP signal is not lost: what no longer comes may not end an alert."""
+        return negated(self.map_silent_for(self.pressure.loss_ms(self.terms.map_lost_ms)))
 
     def dose_at_least(self, limit: float) -> Finding:
         """Whether the dose (mcg/kg/min) is at or above the limit; exact at it."""

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads
-from streamproc.core.finding import all_of, any_of, negated, not_shown
+from streamproc.core.finding import all_of, negated, not_shown
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import InotropeMcgPerKgMin, McgPerKgMin, Seconds, UnitsPerMin
 from streamproc.rules.phrase import dose_figure, dose_mcg_per_kg_min, mean_map_mmhg, minutes, shown
@@ -63,7 +63,10 @@ def judge(chart: Chart, p: EscSecondAgent) -> Judgement:
             Level(Priority.HIGH, all_of(*due, chart.dose_at_least(p.high_dose_mcg_per_kg_min))),
             Level(Priority.MEDIUM, all_of(*due, chart.dose_at_least(p.dose_mcg_per_kg_min))),
         ),
-        clears=(Clear(any_of(negated(hypotension), chart.dose_below(p.clear_dose_mcg_per_kg_min))),),
+        clears=(
+            Clear(all_of(chart.map_heard(), negated(hypotension))),
+            Clear(chart.dose_below(p.clear_dose_mcg_per_kg_min)),
+        ),
         variant=_variant(chart, runs.met),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, milli, ms
+from streamproc.core.finding import all_of
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import Mmhg, Seconds
 from streamproc.rules.phrase import map_figure, map_now_mmhg, minutes, shown
@@ -22,9 +23,10 @@ class MapCrit:
 
 
 def judge(chart: Chart, p: MapCrit) -> Judgement:
+    recovered = all_of(chart.map_heard(), chart.map_at_least(milli(p.recovered_mmhg)))
     return Judgement(
         levels=(Level(Priority.HIGH, chart.map_below(milli(p.critical_mmhg)), ms(p.for_s)),),
-        clears=(Clear(chart.map_at_least(milli(p.recovered_mmhg)), ms(p.recovered_for_s)),),
+        clears=(Clear(recovered, ms(p.recovered_for_s)),),
     )
 
 

@@ -1,0 +1,205 @@
+"""Charts: telemetry in a notation that a nurse can write, and the alerts that a ward makes of it.
+
+A series has one value a minute: `60x20` is 60 for 20 minutes, `_x30` is silence, `70-1x5` falls
+by 1 a minute from 70, `off` is a stopped pump, `artefact` a flagged sample. Each minute is played
+as a sample every 5 s, so that nothing but silence looks like silence.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from streamproc.config import load
+from streamproc.core.alert import Phase
+from streamproc.core.change import Change
+from streamproc.core.events import (
+    MILLI,
+    Acknowledged,
+    BedEvent,
+    MapSample,
+    MapSource,
+    PatientContext,
+    Profile,
+    PumpState,
+    PumpStatus,
+    Quantity,
+)
+from streamproc.core.ward import Ward
+
+START_MS = 1_790_000_000_000
+STEP_MS = 5_000
+MINUTE_MS = 60_000
+BED = "icu-a/bed-7"
+LATENCY_MS = 100
+TERM = re.compile(r"(?P<word>_|[a-z]+?|-?\d+(?:\.\d+)?)(?P<slope>[+-]\d+(?:\.\d+)?)?(?:x(?P<times>\d+))?$")
+
+PUMPS = {
+    "norepinephrine": ("1", "norepinephrine", "ug/kg/min"),
+    "second_bag": ("2", "norepinephrine", "ug/kg/min"),
+    "norepinephrine_ml_h": ("1", "norepinephrine", "mL/h"),
+    "vasopressin": ("3", "vasopressin", "U/min"),
+}
+"""A chart's pump series: channel, drug, and the unit of its figures."""
+
+
+def series(text: str) -> list[float | str | None]:
+    """The minutes of a series: figures, words (`off`), or None for silence."""
+    values: list[float | str | None] = []
+    for term in str(text).split():
+        match = TERM.match(term)
+        assert match, f"not a term of a series: {term!r}; 60x20, _x5, 70-1x5 and off are"
+        times = int(match["times"] or 1)
+        if match["word"] == "_":
+            values += [None] * times
+        elif re.match(r"[a-z]", match["word"]):
+            values += [match["word"]] * times
+        else:
+            first, slope = float(match["word"]), float(match["slope"] or 0)
+            values += [round(first + slope * step, 6) for step in range(times)]
+    return values
+
+
+def instants(values: Sequence[float | str | None]) -> Iterable[tuple[int, int, float | str]]:
+    """(event time, running number, value) of each sample that a series stands for."""
+    number = 0
+    for minute, value in enumerate(values):
+        for second in range(0, MINUTE_MS, STEP_MS):
+            number += 1
+            if value is not None:
+                yield START_MS + minute * MINUTE_MS + second, number, value
+
+
+def map_events(text: str, source: MapSource, device: str) -> list[BedEvent]:
+    """MAP samples in mmHg; the word `artefact` is a flagged one."""
+    return [
+        MapSample(
+            at, BED, device, "b1", n, source, 0 if isinstance(v, str) else round(v * MILLI), v != "artefact"
+        )
+        for at, n, v in instants(series(text))
+    ]
+
+
+def pump_events(text: str, channel: str, drug: str, unit: str, extra: Mapping[str, Any]) -> list[BedEvent]:
+    """Pump statuses at a rate in `unit`; the words `off`, `paused` and `kvo` are states."""
+    states = {"off": PumpState.STOPPED, "paused": PumpState.PAUSED, "kvo": PumpState.KVO}
+    return [
+        PumpStatus(
+            at,
+            BED,
+            f"PMP-{channel}",
+            "b1",
+            n,
+            channel,
+            states[v] if isinstance(v, str) else PumpState.INFUSING,
+            drug,
+            rate=None if isinstance(v, str) else Quantity(v, unit),
+            **extra,
+        )
+        for at, n, v in instants(series(text))
+    ]
+
+
+def chart_events(chart: Mapping[str, Any]) -> list[BedEvent]:
+    """Every event of a written chart, in no particular order."""
+    context = {"session": "S-1", "weight_kg": 70.0, **chart.get("patient", {})}
+    target = context.pop("map_target", None)
+    events: list[BedEvent] = []
+    if context["session"] is not None:
+        profile = Profile(context.pop("profile", "general"))
+        target_milli = None if target is None else round(target * MILLI)
+        events.append(
+            PatientContext(START_MS, BED, profile=profile, map_target_milli_mmhg=target_milli, **context)
+        )
+    events += map_events(chart.get("map", ""), MapSource.ARTERIAL, "MON-1")
+    events += map_events(chart.get("cuff", ""), MapSource.CUFF, "MON-2")
+    for name, (channel, drug, unit) in PUMPS.items():
+        events += pump_events(chart.get(name, ""), channel, drug, unit, pump_extra(chart, name))
+    return events
+
+
+def pump_extra(chart: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What else the chart says of a pump: concentration, weight."""
+    extra = dict(chart.get(f"{name}_pump", {}))
+    if "concentration" in extra:
+        extra["concentration"] = Quantity(*extra["concentration"])
+    return extra
+
+
+@dataclass(frozen=True)
+class Told:
+    """One alert event as a chart's author writes it: `4m MAP-LOW medium`."""
+
+    at_ms: int
+    rule: str
+    what: str
+
+    def __str__(self) -> str:
+        minutes, rest = divmod(self.at_ms - START_MS, MINUTE_MS)
+        seconds = f"{rest / 1000:g}s" if rest else ""
+        return f"{f'{minutes}m' if minutes or not rest else ''}{seconds} {self.rule} {self.what}"
+
+
+def told(change: Change) -> Told:
+    """`medium` for a start, `-> high` for a change of priority, `update`, `end`."""
+    what = {
+        Phase.START: change.priority.value,
+        Phase.ESCALATE: f"-> {change.priority}",
+        Phase.DEESCALATE: f"-> {change.priority}",
+        Phase.UPDATE: "update",
+        Phase.END: "end",
+    }[change.phase]
+    return Told(change.time_ms, change.rule.id, what)
+
+
+def new_ward(*overrides: str) -> Ward:
+    """A ward with the shipped configuration."""
+    settings = load(None, overrides)
+    return Ward(
+        settings.core_rules(), settings.core_terms(), settings.core_limits(), frozenset(settings.roster)
+    )
+
+
+def play(
+    ward: Ward,
+    events: Iterable[BedEvent],
+    until_ms: int,
+    acknowledge: Mapping[str, int] | None = None,
+    tick_ms: int = STEP_MS,
+) -> list[Change]:
+    """Send events as they would come in, ticking, and acknowledging rules' alerts at given times."""
+    pending = sorted(events, key=lambda event: (event.time_ms, event.order))
+    due = dict(acknowledge or {})
+    changes: list[Change] = []
+    now_ms, at = START_MS, 0
+    while now_ms <= until_ms:
+        while at < len(pending) and pending[at].time_ms + LATENCY_MS <= now_ms:
+            event = pending[at]
+            at += 1
+            changes += ward.tick(event.time_ms + LATENCY_MS)
+            ward.offer(event, event.time_ms + LATENCY_MS, hash_of(event))
+        changes += ward.tick(now_ms)
+        changes += _acknowledge(ward, due, now_ms)
+        now_ms += tick_ms
+    return changes
+
+
+def _acknowledge(ward: Ward, due: dict[str, int], now_ms: int) -> list[Change]:
+    for rule in [rule for rule, at_ms in due.items() if at_ms <= now_ms]:
+        alert = ward.beds[BED].alerts[rule]
+        ward.offer(Acknowledged(due.pop(rule), "station-1", alert.alert_id, "rn"), now_ms, 0)
+    return []
+
+
+def hash_of(event: BedEvent) -> int:
+    """A digest of an event's content (the wire's works on payload bytes)."""
+    return random.Random(repr(event)).getrandbits(63)
+
+
+def length_ms(chart: Mapping[str, Any]) -> int:
+    """How long the chart's longest series is, and a little more for the hold-back."""
+    lengths = [len(series(chart[name])) for name in (*PUMPS, "map", "cuff") if chart.get(name)]
+    return max(lengths) * MINUTE_MS

@@ -1,0 +1,69 @@
+"""The charts under tests/scenarios, one file a rule: what each must raise, when, and what it must not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from streamproc.rules import RULES
+from tests.charts import MINUTE_MS, START_MS, chart_events, length_ms, new_ward, play, told
+
+FOLDER = Path(__file__).parent / "scenarios"
+HOLD_BACK_MS = 2_000
+KEYS = {
+    "name",
+    "map",
+    "cuff",
+    "norepinephrine",
+    "second_bag",
+    "norepinephrine_ml_h",
+    "norepinephrine_ml_h_pump",
+    "norepinephrine_pump",
+    "second_bag_pump",
+    "vasopressin",
+    "patient",
+    "acknowledge",
+    "settings",
+    "expect",
+}
+
+
+def charts() -> list[Any]:
+    """Every chart of every file, named by rule and chart."""
+    found = []
+    for path in sorted(FOLDER.glob("*.yaml")):
+        for chart in YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")):
+            assert set(chart) <= KEYS, f"{path.name}, {chart['name']}: unknown {set(chart) - KEYS}"
+            found.append(pytest.param(path.stem, chart, id=f"{path.stem}: {chart['name']}"))
+    return found
+
+
+def at_ms(text: str) -> int:
+    """`4m30s` as an instant of the chart."""
+    match = re.fullmatch(r"(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", text)
+    assert match, f"not a time: {text!r}; 4m, 90s and 4m30s are"
+    return START_MS + int(match[1] or 0) * MINUTE_MS + round(float(match[2] or 0) * 1000)
+
+
+@pytest.mark.parametrize(("rule", "chart"), charts())
+def test_chart_raises_what_it_says(rule: str, chart: dict[str, Any]) -> None:
+    """A chart's rule announces exactly what the chart expects, at the second."""
+    ward = new_ward(*chart.get("settings", []))
+    acknowledge = {name: at_ms(text) for name, text in chart.get("acknowledge", {}).items()}
+    until_ms = START_MS + length_ms(chart) + HOLD_BACK_MS - 1
+    changes = play(ward, chart_events(chart), until_ms, acknowledge)
+    rules = {rule} | {line.split()[1] for line in chart["expect"]}
+    seen = [str(told(change)) for change in changes if change.rule.id in rules]
+    assert seen == chart["expect"]
+
+
+def test_every_rule_has_four_charts() -> None:
+    """No rule without its edges: at least four charts each."""
+    counts = {rule.id: 0 for rule in RULES}
+    for param in charts():
+        counts[param.values[0]] += 1
+    assert {rule: n for rule, n in counts.items() if n < 4} == {}
