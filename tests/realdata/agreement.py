@@ -1,4 +1,4 @@
-"""Each charted stay, converted and computed, held against the reference facts; and the table that says so.
+"""Each charted stay, converted and replayed, held against the reference facts; and the table that says so.
 
 `python tests/realdata/agreement.py --write` renews the table in `docs/realdata.md`. Facts are compared
 exactly: no tolerance makes a late threshold look punctual.
@@ -10,11 +10,13 @@ import csv
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 
 from dose_history import SILENT, DoseAt, dose_history
+from processor import replay
 
 from simulators.recordings.charts import Stay, Why, read_stays
 from simulators.recordings.lines import ADMISSION_MS, record
@@ -22,6 +24,18 @@ from simulators.recordings.lines import ADMISSION_MS, record
 PROJECT = Path(__file__).parents[2]
 REALDATA = Path(os.environ.get("STREAMPROC_REALDATA", PROJECT.parent / "shared" / "realdata"))
 PAGE = PROJECT / "docs" / "realdata.md"
+HEAD = [
+    "stay",
+    "lines",
+    "rows left out",
+    "refused",
+    "at 0.1",
+    "at 0.25",
+    "highest",
+    "at",
+    "unknown",
+    "agrees",
+]
 ROUNDED = 1e-6
 BEGIN, END = "<!-- table: agreement.py -->", "<!-- end of table -->"
 
@@ -33,6 +47,8 @@ CHARTED_SETTINGS = {
     "terms.pump_lost_s": 14_400,
 }
 """What a replay of charted data needs, each explained in `docs/realdata.md`."""
+END_S = CHARTED_SETTINGS["event_time.hold_back_s"] + 86_400
+"""The replay goes on until the last line has been judged, and a day more: silence is judged too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +64,23 @@ class DoseFacts:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """One stay: what came of its rows, what the lines give, and what the reference says."""
+    """One stay: what came of its rows and lines, the doses as the processor saw them, and the reference."""
 
     name: str
     lines: int
     left_out: Counter[str]
+    verdicts: Counter[str]
     ours: DoseFacts
+    plain: DoseFacts
+    """The same lines by the plain calculator of these tests."""
     reference: DoseFacts
-    differences: list[str]
     disbelieved: bool
     """Whether a running pump's figures were not to be believed: the reference ignores such a row."""
+
+    @property
+    def differences(self) -> list[str]:
+        """The facts in which processor and reference differ."""
+        return differences(self.ours, self.reference)
 
     @property
     def unexplained(self) -> list[str]:
@@ -104,13 +127,20 @@ def _first(known: list[tuple[int, Fraction]], limit: Fraction) -> int | None:
 
 
 def compare(stay: Stay, reference: DoseFacts) -> Agreement:
-    """Convert one stay, compute its dose from the lines, and name every fact that differs."""
+    """Convert one stay, replay it, and compute its dose by the plain way as well."""
     recording = record(stay)
-    ours = dose_facts(dose_history(line.text for line in recording.lines))
-    left_out = Counter(remark.why.value for remark in recording.remarks if remark.left_out)
-    unlike = differences(ours, reference)
-    disbelieved = any(remark.why is Why.NOT_BELIEVED for remark in recording.remarks)
-    return Agreement(stay.name, len(recording.lines), left_out, ours, reference, unlike, disbelieved)
+    lines = [line.text for line in recording.lines]
+    replayed = replay(lines, [f"{key}={value}" for key, value in CHARTED_SETTINGS.items()], end_s=END_S)
+    return Agreement(
+        name=stay.name,
+        lines=len(lines),
+        left_out=Counter(remark.why.value for remark in recording.remarks if remark.left_out),
+        verdicts=replayed.verdicts,
+        ours=dose_facts(replayed.history),
+        plain=dose_facts(dose_history(lines)),
+        reference=reference,
+        disbelieved=any(remark.why is Why.NOT_BELIEVED for remark in recording.remarks),
+    )
 
 
 def differences(ours: DoseFacts, reference: DoseFacts) -> list[str]:
@@ -133,19 +163,26 @@ def agreements(root: Path) -> list[Agreement]:
 
 def table(rows: list[Agreement]) -> str:
     """The table of the page, a row a stay."""
-    head = "| stay | lines | left out | first at 0.1 (min) | at 0.25 | highest dose | at | unknown | agrees |"
-    return "\n".join([head, "|---|---|---|---|---|---|---|---|---|", *map(_table_row, rows)])
+    return "\n".join([_row(HEAD), _row(["---"] * len(HEAD)), *map(_table_row, rows)])
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def _table_row(row: Agreement) -> str:
     ours = row.ours
-    left_out = ", ".join(f"{count} {why}" for why, count in sorted(row.left_out.items()))
+    refused = row.verdicts - Counter(accepted=row.lines)
     highest = None if ours.max_dose is None else f"{ours.max_dose:.6f}"
     doses = (ours.first_at_0_10_min, ours.first_at_0_25_min, highest, ours.max_dose_min)
     shown = ["" if each is None else str(each) for each in doses]
     agrees = "yes" if not row.differences else "no: " + ", ".join(row.differences)
-    cells = [row.name, str(row.lines), left_out, *shown, "yes" if ours.dose_unknown else "", agrees]
-    return "| " + " | ".join(cells) + " |"
+    unknown = "yes" if ours.dose_unknown else ""
+    return _row([row.name, str(row.lines), _counts(row.left_out), _counts(refused), *shown, unknown, agrees])
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{count} {why}" for why, count in sorted(counter.items()))
 
 
 def page_with(page: str, rows: list[Agreement]) -> str:

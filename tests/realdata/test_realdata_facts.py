@@ -1,4 +1,4 @@
-"""All charted stays against the reference facts: every stay agrees, or is explained on the page.
+"""Every charted stay, replayed: it crashes nothing, and agrees with the reference or is explained.
 
 The data is not part of the project: it is read from where `STREAMPROC_REALDATA` says, by default
 from `shared/realdata` beside the project.
@@ -17,11 +17,13 @@ from agreement import (
     REALDATA,
     Agreement,
     agreements,
+    differences,
     page_with,
     reference_facts,
 )
+from processor import replay
 
-from simulators.recordings.charts import Why, read_stays
+from simulators.recordings.charts import MapRow, Why, read_stays
 from simulators.recordings.lines import record
 
 pytestmark = pytest.mark.skipif(
@@ -42,6 +44,38 @@ def test_every_stay_agrees_with_the_reference_or_is_explained(compared: list[Agr
     """First minute at 0.1 and at 0.25, highest dose and its minute, and whether any dose is unknown."""
     unexplained = {row.name: row.unexplained for row in compared if row.unexplained}
     assert {name: unlike for name, unlike in unexplained.items() if EXPLAINED.get(name) != unlike} == {}
+
+
+def test_the_plain_way_agrees_with_the_processor(compared: list[Agreement]) -> None:
+    """Two calculators that share no code read the same doses out of the same lines."""
+    assert [row.name for row in compared if differences(row.plain, row.ours)] == []
+
+
+def test_every_line_gets_its_verdict(compared: list[Agreement]) -> None:
+    """Nothing but impossible pressures is refused, and every one of those is."""
+    impossible = {
+        stay.name: sum(_impossible(row) for row in stay.maps) for stay in read_stays(REALDATA).values()
+    }
+    for row in compared:
+        refused = impossible[row.name]
+        expected = Counter(accepted=row.lines - refused) + Counter(out_of_range=refused)
+        assert row.verdicts == expected, row.name
+
+
+def _impossible(row: MapRow) -> bool:
+    return not 10 <= row.mmhg <= 250
+
+
+def test_a_chart_replayed_as_it_arrived_is_late_and_loses_nothing() -> None:
+    """With the hold-back of a live ward late rows only enter the history; none is too late."""
+    settings = [f"{key}={value}" for key, value in CHARTED_SETTINGS.items() if "hold_back" not in key]
+    late = Counter[str]()
+    for stay in read_stays(REALDATA).values():
+        if any(row.stored_min is not None for row in stay.maps[:500]):
+            lines = [line.text for line in record(stay).lines]
+            late += replay(lines, settings).verdicts
+    assert set(late) <= {"accepted", "late", "out_of_range"}
+    assert late["late"] > 0
 
 
 def test_the_reference_has_something_to_agree_on(compared: list[Agreement]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from dose_history import dose_history
+from processor import replay
 
 from simulators.recordings.__main__ import main
 from simulators.recordings.charts import Stay, Why, read_stays
@@ -398,6 +399,9 @@ def test_no_garbage_in_any_cell_breaks_it_and_every_row_is_accounted_for(tmp_pat
     lines = [json.loads(line.text) for line in lines_of(stay)]
     maps_sent = sum(line["topic"].endswith("/map") for line in lines)
     assert maps_sent + sum(each.file == "map.csv" for each in left_out) == 30
+    verdicts = replay((line.text for line in lines_of(stay)), [], end_s=3600).verdicts
+    assert sum(verdicts.values()) == len(lines)
+    assert set(verdicts) <= {"accepted", "late", "too_late", "out_of_range"}
     assert [line["received"] for line in lines] == sorted(line["received"] for line in lines)
 
 
