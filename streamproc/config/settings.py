@@ -187,7 +187,7 @@ class Settings(Section):
     http: Http
     log: Log
     terms: TermsSection
-    rules: RulesSection  # type: ignore[valid-type]
+    rules: RulesSection
     drugs: dict[Name, DrugEntry]
 
     @model_validator(mode="after")
@@ -237,7 +237,7 @@ class Settings(Section):
         """The hash of the whole rule configuration: numbers, drugs, switches and rule versions."""
         content = {
             "terms": self.terms.model_dump(mode="json"),
-            "rules": self.rules.model_dump(mode="json"),  # type: ignore[attr-defined]
+            "rules": self.rules.model_dump(mode="json"),
             "drugs": {name: entry.model_dump(mode="json") for name, entry in self.drugs.items()},
             "versions": {rule.id: rule.version for rule in RULES},
         }
@@ -280,7 +280,7 @@ def _core_terms(settings: Settings) -> Terms:
 
 def _longest_window_s(settings: Settings) -> int:
     """The longest look back that any rule takes: what the trends must keep."""
-    sections: dict[str, Any] = settings.rules.model_dump()  # type: ignore[attr-defined]
+    sections: dict[str, Any] = settings.rules.model_dump()
     spans = [
         value
         for section in sections.values()

@@ -259,12 +259,10 @@ class Alert:
 
     def _next_due(self, at_ms: int, judgement: Judgement) -> int:
         """When a wait that is running will be over."""
+        parts: list[Level | Clear] = [*judgement.levels, *judgement.clears]
         waits = [
             since + part.for_ms
-            for part, since in [
-                *zip(judgement.levels, self.level_since, strict=True),
-                *zip(judgement.clears, self.clear_since, strict=True),
-            ]
+            for part, since in zip(parts, [*self.level_since, *self.clear_since], strict=True)
             if since is not None and since + part.for_ms > at_ms
         ]
         return min([judgement.until_ms, *waits])

@@ -33,6 +33,9 @@ from streamproc.core.finding import NEVER
 from streamproc.core.rule import Rule, Wording
 from streamproc.core.terms import Terms
 
+MOST_DEVICES = 64
+"""Devices of one bed whose sequence is followed; the one silent longest is given up first."""
+
 
 class Held(NamedTuple):
     """An event waiting for its time; sorts by event time, then topic, device and sequence."""
@@ -57,6 +60,8 @@ class Bed:
     alerts: dict[str, Alert] = field(default_factory=dict)
     arrivals: int = 0
     deadline_ms: int = NEVER
+    sequences: dict[str, tuple[str, int]] = field(default_factory=dict)
+    gap_messages: int = 0
 
     @classmethod
     def new(cls, name: str, rules: Sequence[Rule], terms: Terms, now_ms: int) -> Bed:
@@ -131,6 +136,7 @@ class Bed:
                 return self._take(event)
 
     def _take(self, event: BedEvent) -> Reads:
+        self._follow(event.device, event.boot, event.seq)
         match event:
             case MapSample():
                 return self.chart.take_map(event)
@@ -138,6 +144,18 @@ class Bed:
                 return self.chart.take_pump(event)
             case _:
                 return Reads(0)
+
+    def _follow(self, device: str, boot: str | None, seq: int | None) -> None:
+        """Count what a device must have sent and we never had, within one of its starts."""
+        if boot is None or seq is None:
+            return
+        last_boot, last_seq = self.sequences.pop(device, (boot, seq - 1))
+        if boot == last_boot and seq > last_seq:
+            self.gap_messages += seq - last_seq - 1
+        newest = seq if boot != last_boot else max(seq, last_seq)
+        self.sequences[device] = (boot, newest)
+        if len(self.sequences) > MOST_DEVICES:
+            del self.sequences[next(iter(self.sequences))]
 
     def _admit(self, context: PatientContext, changes: list[Change]) -> Reads:
         """A new session is a new patient: nothing of the last one may speak for them."""
@@ -231,8 +249,10 @@ class Bed:
         return {
             "chart": self.chart.snapshot(),
             "alerts": {rule: alert.snapshot() for rule, alert in self.alerts.items()},
-            "held": [[*entry[:6], *_plain(entry.event)] for entry in sorted(self.held)],
+            "held": [[*entry[:6], *_plain(entry.event)] for entry in sorted(self.held, key=_order)],
             "arrivals": self.arrivals,
+            "sequences": {device: list(last) for device, last in self.sequences.items()},
+            "gap_messages": self.gap_messages,
             "deadline_ms": self.deadline_ms,
         }
 
@@ -242,7 +262,9 @@ class Bed:
         for rule, alert in kept["alerts"].items():
             if rule in self.alerts:
                 self.alerts[rule].restore(alert)
-        self.held = [Held(*entry[:6], _event(*entry[6:])) for entry in kept["held"]]
+        self.held = [Held._make((*entry[:6], _event(*entry[6:]))) for entry in kept["held"]]
+        self.sequences = {device: (boot, seq) for device, (boot, seq) in kept["sequences"].items()}
+        self.gap_messages = kept["gap_messages"]
         self.arrivals, self.deadline_ms = kept["arrivals"], kept["deadline_ms"]
 
 
@@ -267,6 +289,10 @@ _FIELDS: dict[str, type[Any]] = {
     "concentration": Quantity,
     "alarms": tuple,
 }
+
+
+def _order(entry: Held) -> tuple[Any, ...]:
+    return entry[:5]
 
 
 def _plain(event: BedEvent | Acknowledged) -> tuple[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from streamproc.core.alert import AlertState, Phase, Priority
 from streamproc.core.chart import Chart, ms
 from streamproc.core.dose import NANO
-from streamproc.core.events import PumpState, Quantity
+from streamproc.core.events import DrugForm, PumpState, Quantity
 from streamproc.core.rule import Rule, Wording
 from streamproc.core.trend import SampleId
 
@@ -33,12 +33,13 @@ class ChannelEvidence:
     """One channel's part in a dose: what it reported, when, and which weight was used."""
 
     channel: str
+    drug: str
     reported: SampleId
     reported_ms: int
     state: PumpState
     rate: Quantity | None
     concentration: Quantity | None
-    form: str | None
+    form: DrugForm | None
     form_source: str | None
     weight_kg: float | None
     weight_source: str | None
@@ -115,6 +116,7 @@ def _channel(chart: Chart, name: str) -> ChannelEvidence:
         weight_ms = chart.infusions.weight_since_ms
     return ChannelEvidence(
         channel=name,
+        drug=status.drug,
         reported=SampleId(status.device, status.boot, status.seq),
         reported_ms=status.time_ms,
         state=status.state,

@@ -149,5 +149,5 @@ class Pressure:
         self.source = kept["source"] and MapSource(kept["source"])
         self.arterial_until_ms = kept["arterial_until_ms"]
         if kept["cuff"]:
-            *head, source, value = kept["cuff"]
-            self.last_cuff = MapSample(*head, MapSource(source), value)
+            time_ms, bed, device, boot, seq, source, value = kept["cuff"]
+            self.last_cuff = MapSample(time_ms, bed, device, boot, seq, MapSource(source), value)

@@ -40,6 +40,8 @@ class Wording:
     unit: str = ""
     window_s: int = 0
     with_dose: bool = False
+    proposal: float | None = None
+    """The dose that the rule proposes, mcg/kg/min; 0 proposes to stop."""
 
 
 @dataclass(frozen=True, slots=True)

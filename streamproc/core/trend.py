@@ -166,9 +166,9 @@ class Trend:
             first += 1
         return WindowSamples(last - first + 1, self._id(first), self._id(last))
 
-    def newest_id(self) -> SampleId | None:
-        """The newest sample's identity."""
-        return self._id(len(self._time) - 1) if self._time else None
+    def newest(self) -> tuple[int, int] | None:
+        """The newest sample's time and value, whether it still holds or not."""
+        return (self._time[-1], self._value[-1]) if self._time else None
 
     # the arithmetic
 

@@ -143,6 +143,11 @@ class Ward:
             bed.hold(sample, sample.time_ms, received_ms)
             self._schedule(bed)
 
+    @property
+    def gap_messages(self) -> int:
+        """Messages that devices must have sent and that never came, over all beds."""
+        return sum(bed.gap_messages for bed in self.beds.values())
+
     def open_alerts(self) -> dict[str, str]:
         """Every open alert's id, and its bed."""
         return {

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
 from streamproc.core.chart import Chart, ms
 from streamproc.core.dose import NANO
 from streamproc.core.events import MILLI
 
 
 def shown(value: float, limit: float, decimals: int = 1) -> str:
-    """A figure with as few decimals as still tell it from its limit: 58, 64.96, never `65 < 65`."""
-    for places in range(decimals, decimals + 4):
-        text = f"{value:.{places}f}"
-        if (float(text) < limit) == (value < limit) and (float(text) > limit) == (value > limit):
-            break
+    """A figure in few decimals, rounded away from its limit: 64.9999 is 64.9, never `65 < 65`."""
+    rounding = {True: ROUND_FLOOR, False: ROUND_CEILING}[value < limit]
+    figure = Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), rounding=rounding)
+    text = f"{figure:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -24,7 +25,7 @@ def minutes(seconds: float) -> str:
 def mean_map_mmhg(chart: Chart, window_s: int) -> float | None:
     """The time-weighted mean MAP of a window in mmHg, or None if nothing of it is held."""
     window = chart.pressure.trend.window(chart.now_ms, ms(window_s))
-    return round(window.area / window.held_ms / MILLI, 3) if window.held_ms else None
+    return round(window.area / window.held_ms / MILLI, 9) if window.held_ms else None
 
 
 def map_now_mmhg(chart: Chart) -> float | None:
@@ -41,7 +42,7 @@ def dose_mcg_per_kg_min(chart: Chart) -> float | None:
 
 def map_figure(value: float | None) -> str:
     """`MAP 63.2`, or that there is none."""
-    return "MAP unknown" if value is None else f"MAP {value:g}"
+    return "MAP unknown" if value is None else f"MAP {value:.4g}"
 
 
 def dose_figure(value: float | None) -> str:

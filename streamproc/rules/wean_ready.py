@@ -60,7 +60,8 @@ def judge(chart: Chart, p: WeanReady) -> Judgement:
 
 def word(chart: Chart, p: WeanReady, alert: Alert) -> Wording:
     dose = dose_mcg_per_kg_min(chart)
-    proposal = _proposal(dose, p)
+    lower = next_dose(dose, p)
+    proposal = _proposal(dose, lower)
     return Wording(
         text=f"Ready to wean: {proposal}",
         advice=(
@@ -68,18 +69,25 @@ def word(chart: Chart, p: WeanReady, alert: Alert) -> Wording:
             f"{proposal}."
         ),
         value=dose,
-        limit=None,
         unit="ug/kg/min",
         window_s=p.held_s,
         with_dose=True,
+        proposal=lower,
     )
 
 
-def _proposal(dose: float | None, p: WeanReady) -> str:
+def next_dose(dose: float | None, p: WeanReady) -> float | None:
+    """One step down from a dose, mcg/kg/min; 0 (stop) where that is below the floor."""
+    if dose is None:
+        return None
+    lower = round(dose * (100 - p.step_percent) / 100, 9)
+    return lower if lower >= p.floor_mcg_per_kg_min else 0.0
+
+
+def _proposal(dose: float | None, lower: float | None) -> str:
     if dose is None:
         return "dose unknown"
-    lower = dose * (100 - p.step_percent) / 100  # number: percent
-    if lower < p.floor_mcg_per_kg_min:
+    if not lower:
         return f"norepinephrine {dose:.4g} -> stop"
     return f"norepinephrine {dose:.4g} -> {lower:.4g} mcg/kg/min"
 

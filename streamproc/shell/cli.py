@@ -1,0 +1,162 @@
+"""The command line: arguments in, exit codes out; everything else is done elsewhere.
+
+Exit 2: the command or the configuration is wrong, and the message says what would be right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from streamproc import __version__
+from streamproc.config import ConfigError, Settings, load
+from streamproc.shell.demo import Demonstration, demonstrate
+from streamproc.shell.http import CannotListen, serving
+from streamproc.shell.journal import JournalCorrupt, JournalFailed, JournalInUse, JournalTooNew
+from streamproc.shell.log import set_up
+from streamproc.shell.mqtt import BrokerRefused, SessionTakenOver
+from streamproc.shell.record import record_to
+from streamproc.shell.replay import Replay, read_files
+from streamproc.shell.service import Service
+from streamproc.wire import BadLine
+from streamproc.wire.instant import instant_ms
+from streamproc.wire.rejected import Refused
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Bedside event-stream processor. Research, simulation and secondary notification: not a medical device.",
+)
+
+Config = Annotated[Path | None, typer.Option("--config", help="folder with service.yaml, rules.yaml, drugs.yaml")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="override a key: mqtt.port=1884; repeatable")]
+
+STOPPED_FOR_GOOD = (
+    SessionTakenOver,
+    BrokerRefused,
+    JournalInUse,
+    JournalTooNew,
+    JournalCorrupt,
+    JournalFailed,
+    CannotListen,
+)
+"""What the service cannot live with; each names itself and its remedy."""
+
+_log = structlog.stdlib.get_logger()
+
+
+def _settings(config: Path | None, overrides: Sequence[str] | None) -> Settings:
+    try:
+        return load(config, overrides or ())
+    except ConfigError as error:
+        _complain(str(error))
+        raise typer.Exit(2) from None
+
+
+def _complain(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+@app.command()
+def run(config: Config = None, set_: Set = None) -> None:
+    """The service: from the broker to the feed, until SIGTERM or SIGINT."""
+    settings = _settings(config, set_)
+    set_up(settings.log.level, settings.log.format)
+    try:
+        asyncio.run(_serve(settings))
+    except STOPPED_FOR_GOOD as error:
+        _log.critical("service_failed", why=type(error).__name__, detail=str(error))
+        raise typer.Exit(1) from None
+
+
+async def _serve(settings: Settings) -> None:
+    service = Service(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop)
+    async with serving(service, settings.http.host, settings.http.port) as port:
+        _log.info("service_started", version=__version__, http=f"http://{settings.http.host}:{port}")
+        await service.run()
+
+
+@app.command()
+def demo(
+    beds: Annotated[int, typer.Option(min=1, max=200, help="simulated beds")] = 8,
+    speed: Annotated[float, typer.Option(min=1, max=600, help="times real time")] = 60.0,
+    seconds: Annotated[float | None, typer.Option(min=1, help="end by itself after so long")] = None,
+    seed: Annotated[int, typer.Option(help="the simulators' seed")] = 1,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="HTTP port; 0 takes a free one")] = 0,
+) -> None:
+    """Embedded broker, simulated beds and the service in one, with the alerts on the terminal."""
+    raise typer.Exit(demonstrate(Demonstration(beds, speed, seconds, seed, port)))
+
+
+@app.command()
+def replay(
+    files: Annotated[list[str], typer.Argument(help="recorded lines; .gz and .zst too; - is standard input")],
+    config: Config = None,
+    set_: Set = None,
+    until: Annotated[str | None, typer.Option(help="go on to this time, RFC 3339 with Z")] = None,
+) -> None:
+    """Recorded telemetry in, alert events out, byte for byte the same each time."""
+    settings = _settings(config, set_)
+    set_up(settings.log.level, settings.log.format)
+    run = Replay(settings)
+    try:
+        until_ms = None if until is None else instant_ms(until, "--until")
+        for line in run.alerts(read_files(files), until_ms):
+            sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
+    except (Refused, BadLine, OSError, EOFError) as error:
+        sys.stdout.buffer.flush()
+        _complain(f"{' '.join(files)}: {error}" if not isinstance(error, OSError) else str(error))
+        raise typer.Exit(2) from None
+    tally = run.intake.tally
+    rejected = {reason.value: number for reason, number in sorted(tally.rejected.items())}
+    counts = {taken.value: number for taken, number in sorted(tally.taken.items())}
+    _log.info("replay_ended", received=tally.received.total(), **counts, rejected=rejected)
+
+
+@app.command()
+def record(
+    file: Annotated[str, typer.Argument(help="where to; .gz and .zst are compressed, - is standard output")],
+    config: Config = None,
+    set_: Set = None,
+) -> None:
+    """Write down what arrives on the broker, as lines that `replay` reads, until SIGTERM or SIGINT."""
+    settings = _settings(config, set_)
+    set_up(settings.log.level, settings.log.format)
+    try:
+        asyncio.run(record_to(file, settings))
+    except (*STOPPED_FOR_GOOD, OSError) as error:
+        _complain(f"{file}: {error}")
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def check(config: Config = None, set_: Set = None) -> None:
+    """Check the configuration: exit 0, or 2 with file, line, column, key and what would be right."""
+    settings = _settings(config, set_)
+    typer.echo(f"configuration is right; ruleset {settings.ruleset()}, {len(settings.core_rules())} rules on")
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)

@@ -1,0 +1,90 @@
+"""What time it is for the processor: the wall's, or in simulated runs the telemetry's.
+
+Never goes back: a wall clock that is set back stands still until it has caught up.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from typing import Protocol
+
+from streamproc.wire.instant import instant_ms
+from streamproc.wire.rejected import Refused
+
+SIMULATION_CLOCK = "simulation/v1/clock"
+"""Where a simulator that runs faster than real time says what time it is."""
+
+LEAP_MS = 60_000
+"""Telemetry may pull a simulated clock on by this much at once; only the simulator's own clock may leap."""
+
+
+class Clock(Protocol):
+    """The processor's clock; milliseconds since 1970."""
+
+    topics: tuple[str, ...]
+    """What it listens to, beside the telemetry."""
+
+    def read(self) -> int | None:
+        """The time now; None while there is none yet."""
+        ...
+
+    def follow(self, times_ms: Iterable[int]) -> None:
+        """Event times of messages that have just come in."""
+        ...
+
+    def hear(self, payload: bytes) -> None:
+        """A message on one of its topics."""
+        ...
+
+
+class WallClock:
+    """Real time."""
+
+    topics: tuple[str, ...] = ()
+
+    def __init__(self, not_before_ms: int = 0) -> None:
+        self._now_ms = not_before_ms
+
+    def read(self) -> int:
+        """The wall's time, or the latest it has shown if it was set back since."""
+        self._now_ms = max(self._now_ms, time.time_ns() // 1_000_000)
+        return self._now_ms
+
+    def follow(self, times_ms: Iterable[int]) -> None:
+        """Devices' clocks do not move the wall's."""
+
+    def hear(self, payload: bytes) -> None:
+        """Nobody tells the wall's clock."""
+
+
+class TelemetryClock:
+    """Simulated time: as far as the telemetry, or its simulator, has come."""
+
+    topics: tuple[str, ...] = (SIMULATION_CLOCK,)
+
+    def __init__(self, not_before_ms: int = 0) -> None:
+        self._now_ms = not_before_ms
+
+    def read(self) -> int | None:
+        """The latest time that was told; None before the first."""
+        return self._now_ms or None
+
+    def follow(self, times_ms: Iterable[int]) -> None:
+        """Go on to the latest of these that is not out of all proportion."""
+        for time_ms in times_ms:
+            if not self._now_ms or self._now_ms < time_ms <= self._now_ms + LEAP_MS:
+                self._now_ms = time_ms
+
+    def hear(self, payload: bytes) -> None:
+        """`{"time": …}` of the simulator; what cannot be read is passed over."""
+        try:
+            self._now_ms = max(self._now_ms, instant_ms(json.loads(payload)["time"]))
+        except (ValueError, KeyError, TypeError, Refused):
+            return
+
+
+def clock_from(source: str, not_before_ms: int) -> Clock:
+    """The clock that `clock.source` names."""
+    return TelemetryClock(not_before_ms) if source == "telemetry" else WallClock(not_before_ms)

@@ -1,0 +1,104 @@
+"""The one way in: from a topic and a payload to the ward, counted, with an answer for each message.
+
+Live messages, journaled ones and recorded lines all pass here, so that they mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from streamproc.config import Settings
+from streamproc.core.events import Acknowledged, BedEvent, Observation, PatientContext, PumpStatus
+from streamproc.core.events import BedFreed as Freed
+from streamproc.core.reason import Reason
+from streamproc.core.ward import Ward
+from streamproc.shell.journal import Message as Recorded
+from streamproc.shell.tally import Tally
+from streamproc.wire import Decoder, Rejected, Topics, digest
+
+DETAILS = {
+    Reason.FUTURE: "time is further ahead of its receipt than event_time.future_s allows",
+    Reason.TOO_LATE: "time is further behind its receipt than event_time.lateness_s allows",
+    Reason.CONFLICT: "this (device, boot, seq) came before with another payload",
+    Reason.BEDS_FULL: "limits.beds beds that are not on the roster are known already",
+    Reason.UNKNOWN_ALERT: "no open alert has this alert_id",
+}
+
+
+@dataclass(slots=True)
+class Intake:
+    """Decodes, offers to the ward, counts."""
+
+    ward: Ward
+    decoder: Decoder
+    tally: Tally = field(default_factory=Tally)
+    on_rejected: Callable[[Rejected, str, bytes, int], None] | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Intake:
+        """A ward and its door, as configured."""
+        ward = Ward(
+            settings.core_rules(), settings.core_terms(), settings.core_limits(), frozenset(settings.roster)
+        )
+        return cls(ward, decoder_from(settings))
+
+    def take(self, received_ms: int, topic: str, payload: bytes, retained: bool = False) -> Rejected | None:
+        """Take in one message; what is wrong with it, or None."""
+        decoded = self.decoder.decode(topic, payload, received_ms, retained)
+        if isinstance(decoded, Rejected):
+            if decoded.artefact is not None:
+                self.ward.note_artefact(decoded.artefact, received_ms)
+            return self._reject(decoded, topic, payload, received_ms)
+        verdict = self.ward.offer(decoded, received_ms, digest(payload))
+        kind = kind_of(decoded)
+        if isinstance(verdict, Reason):
+            rejected = Rejected(verdict, DETAILS[verdict], kind, getattr(decoded, "bed", None))
+            return self._reject(rejected, topic, payload, received_ms)
+        self.tally.count(kind, verdict)
+        return None
+
+    def times_ms(self, messages: Iterable[Recorded]) -> Iterator[int]:
+        """The event times of those messages that can be read; nothing is taken in."""
+        for message in messages:
+            decoded = self.decoder.decode(message.topic, message.payload, 0, message.retained)
+            if not isinstance(decoded, Rejected | PatientContext | Freed):
+                yield decoded.time_ms
+
+    def _reject(self, rejected: Rejected, topic: str, payload: bytes, received_ms: int) -> Rejected:
+        self.tally.count(rejected.kind, rejected.reason)
+        if self.on_rejected is not None:
+            self.on_rejected(rejected, topic, payload, received_ms)
+        return rejected
+
+
+def kind_of(event: BedEvent | Acknowledged) -> str:
+    """The contract's word for a message."""
+    match event:
+        case PumpStatus():
+            return "pump"
+        case PatientContext() | Freed():
+            return "patient"
+        case Observation():
+            return "observation"
+        case Acknowledged():
+            return "ack"
+        case _:
+            return "map"
+
+
+def topics_from(settings: Settings) -> Topics:
+    """The topics under the site's roots."""
+    return Topics(settings.topics.telemetry, settings.topics.alerts)
+
+
+def decoder_from(settings: Settings) -> Decoder:
+    """The door with the site's drugs and limits."""
+    return Decoder(
+        topics_from(settings),
+        settings.spellings(),
+        settings.limits.message_bytes,
+        settings.limits.weight_kg_max,
+        map_low_mmhg=settings.terms.map_low_mmhg,
+        map_high_mmhg=settings.terms.map_high_mmhg,
+    )

@@ -1,0 +1,125 @@
+"""Every alert event is published until the broker has acknowledged it: at least once, in order.
+
+What is waiting is part of the snapshot, and what came after it is computed again from the
+journal, so a crash repeats events but loses none. Repeats carry the same id and feed_seq.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from streamproc.core.alert import Phase
+from streamproc.core.change import Change
+from streamproc.wire import TOMBSTONE, Topics, encode
+from streamproc.wire.announce import alert_event
+
+
+class Sender(Protocol):
+    """What the outbox needs of the broker connection."""
+
+    @property
+    def publish_room(self) -> int: ...
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = ..., qos: Any = ..., token: Hashable = ...
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One alert event on its way: the feed's line, and the topic that shows the alert's newest state."""
+
+    feed_seq: int
+    state_topic: str
+    payload: bytes
+    decided_ms: int
+
+
+@dataclass(slots=True)
+class Outbox:
+    """Alert events waiting to be sent or to be acknowledged, and retained states to be taken down."""
+
+    topics: Topics
+    instance: str
+    ruleset: str
+    tombstone_after_ms: int
+    on_delivered: Callable[[Outgoing], None] = lambda outgoing: None
+    acknowledged_seq: int = 0
+    waiting: deque[Outgoing] = field(default_factory=deque)
+    sent: dict[int, Outgoing] = field(default_factory=dict)
+    shown: dict[str, bytes] = field(default_factory=dict)
+    taken_down: list[tuple[int, str, int]] = field(default_factory=list)
+    done: set[int] = field(default_factory=set)
+
+    def put(self, change: Change) -> None:
+        """Take over a change; one that the broker already has (a replay after a crash) is only shown."""
+        payload = encode(alert_event(change, self.instance, self.ruleset))
+        topic = self.topics.alert(change.bed, change.rule.id)
+        self.shown[topic] = payload
+        if change.phase is Phase.END:
+            due_ms = change.time_ms + self.tombstone_after_ms
+            heapq.heappush(self.taken_down, (due_ms, topic, change.feed_seq))
+        if change.feed_seq > self.acknowledged_seq:
+            self.waiting.append(Outgoing(change.feed_seq, topic, payload, change.decided_ms))
+
+    def send(self, sender: Sender, now_ms: int) -> None:
+        """Hand over as much as the connection takes, in order; then what is due to be taken down."""
+        while self.waiting and sender.publish_room >= 2:
+            outgoing = self.waiting.popleft()
+            sender.publish(outgoing.state_topic, outgoing.payload, retain=True)
+            sender.publish(self.topics.feed, outgoing.payload, token=outgoing.feed_seq)
+            self.sent[outgoing.feed_seq] = outgoing
+        while self.taken_down and self.taken_down[0][0] <= now_ms and sender.publish_room:
+            _, topic, feed_seq = heapq.heappop(self.taken_down)
+            shown = self.shown.get(topic)
+            if shown is not None and json.loads(shown)["data"]["feed_seq"] == feed_seq:
+                del self.shown[topic]
+                sender.publish(topic, TOMBSTONE, retain=True)
+
+    def show_again(self, sender: Sender) -> None:
+        """The broker has lost its session, and maybe its retained messages: say what stands."""
+        for topic, payload in self.shown.items():
+            if sender.publish_room:
+                sender.publish(topic, payload, retain=True)
+
+    def acknowledge(self, feed_seq: int) -> None:
+        """The broker has this event of the feed."""
+        outgoing = self.sent.pop(feed_seq, None)
+        if outgoing is not None:
+            self.on_delivered(outgoing)
+        self.done.add(feed_seq)
+        while self.acknowledged_seq + 1 in self.done:
+            self.acknowledged_seq += 1
+            self.done.discard(self.acknowledged_seq)
+
+    @property
+    def undelivered(self) -> int:
+        """Events that the broker has not acknowledged yet."""
+        return len(self.waiting) + len(self.sent)
+
+    def snapshot(self) -> dict[str, Any]:
+        """All state as plain JSON values."""
+        unacknowledged = [self.sent[seq] for seq in sorted(self.sent)] + list(self.waiting)
+        return {
+            "acknowledged_seq": self.acknowledged_seq,
+            "done": sorted(self.done),
+            "waiting": [[o.feed_seq, o.state_topic, o.payload.decode(), o.decided_ms] for o in unacknowledged],
+            "shown": {topic: payload.decode() for topic, payload in self.shown.items()},
+            "taken_down": [list(entry) for entry in self.taken_down],
+        }
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take over what `snapshot` gave; what was sent and not acknowledged is sent again."""
+        self.acknowledged_seq = kept["acknowledged_seq"]
+        self.done = set(kept["done"])
+        self.waiting = deque(
+            Outgoing(seq, topic, payload.encode(), decided_ms)
+            for seq, topic, payload, decided_ms in kept["waiting"]
+        )
+        self.shown = {topic: payload.encode() for topic, payload in kept["shown"].items()}
+        self.taken_down = [(due, topic, seq) for due, topic, seq in kept["taken_down"]]

@@ -1,0 +1,237 @@
+"""From the core's changes and beds to the contract's messages: names and units, no decisions."""
+
+from __future__ import annotations
+
+from streamproc.core.bed import Bed
+from streamproc.core.change import Change, ChannelEvidence
+from streamproc.core.change import Evidence as CoreEvidence
+from streamproc.core.chart import Chart, why_unknown
+from streamproc.core.dose import NANO
+from streamproc.core.events import MILLI, Quantity
+from streamproc.core.finding import Clause, Finding, State
+from streamproc.core.trend import SampleId
+from streamproc.wire.alerting import (
+    AlertEvent,
+    AlertPayload,
+    BedState,
+    ChannelProvenance,
+    ChannelState,
+    Citation,
+    DoseState,
+    Evidence,
+    OpenAlert,
+    PressureState,
+    Provenance,
+    SampleRef,
+    Samples,
+    WeaningState,
+    WindowState,
+)
+from streamproc.wire.instant import rfc3339
+
+STATE_WINDOWS_S = (300, 900)
+"""The means that a bed's state shows."""
+
+
+def alert_event(change: Change, instance: str, ruleset: str) -> AlertEvent:
+    """The change as a CloudEvent; its id is computed from the alert's and its place in it."""
+    return AlertEvent(
+        id=f"{change.alert_id}:{change.event_seq}",
+        source=f"/streamproc/{instance}",
+        subject=change.bed,
+        time=rfc3339(change.time_ms),
+        data=_payload(change, ruleset),
+    )
+
+
+def _payload(change: Change, ruleset: str) -> AlertPayload:
+    rule, wording = change.rule, change.wording
+    return AlertPayload(
+        alert_id=change.alert_id,
+        event_seq=change.event_seq,
+        feed_seq=change.feed_seq,
+        rule=rule.id,
+        rule_version=rule.version,
+        ruleset=ruleset,
+        kind=rule.kind.value,
+        priority=change.priority.value,
+        phase=change.phase.value,
+        state=change.state.value,
+        acknowledged_by=change.acknowledged_by,
+        acknowledged_at=_time(change.acknowledged_ms),
+        reason=change.reason,
+        text=wording.text,
+        advice=wording.advice or None,
+        value=wording.value,
+        limit=wording.limit,
+        unit=wording.unit or None,
+        onset=rfc3339(change.onset_ms),
+        detected=rfc3339(change.detected_ms),
+        ended=_time(change.ended_ms),
+        evidence=_evidence(change.evidence),
+        citation=Citation(
+            section=rule.citation.section,
+            page=rule.citation.page,
+            says=rule.citation.says,
+            sentence=rule.sentence,
+        ),
+    )
+
+
+def _time(at_ms: int | None) -> str | None:
+    return None if at_ms is None else rfc3339(at_ms)
+
+
+def _evidence(evidence: CoreEvidence) -> Evidence:
+    dose = [_channel(channel) for channel in evidence.channels] or None
+    window = evidence.map
+    if window is None:
+        return Evidence(dose_ug_per_kg_min=evidence.dose_per_kg_min, dose=dose)
+    return Evidence(
+        window_start=rfc3339(window.start_ms),
+        window_end=rfc3339(window.end_ms),
+        coverage=window.coverage,
+        samples=Samples(first=_ref(window.first), last=_ref(window.last), count=window.count),
+        dose_ug_per_kg_min=evidence.dose_per_kg_min,
+        dose=dose,
+    )
+
+
+def _ref(sample: SampleId | None) -> SampleRef | None:
+    if sample is None:
+        return None
+    return SampleRef(device=sample.device, boot=sample.boot, seq=sample.seq)
+
+
+def _channel(channel: ChannelEvidence) -> ChannelProvenance:
+    reported = rfc3339(channel.reported_ms)
+    weight = None
+    if channel.weight_kg is not None:
+        weight = Provenance(
+            value=channel.weight_kg, unit="kg", source=channel.weight_source, time=_time(channel.weight_ms)
+        )
+    return ChannelProvenance(
+        channel=channel.channel,
+        drug=channel.drug,
+        status=channel.state,
+        reported=_ref(channel.reported),
+        form=channel.form,
+        form_source=channel.form_source,
+        rate=_charted(channel.rate, reported),
+        concentration=_charted(channel.concentration, reported),
+        weight=weight,
+    )
+
+
+def _charted(quantity: Quantity | None, time: str) -> Provenance | None:
+    if quantity is None:
+        return None
+    return Provenance(value=quantity.value, unit=quantity.unit, source="pump", time=time)
+
+
+def bed_state(bed: Bed) -> BedState:
+    """The bed as a wall display shows it, as of the instant up to which it was judged."""
+    chart = bed.chart
+    context = chart.context
+    return BedState(
+        bed=bed.name,
+        time=rfc3339(chart.now_ms),
+        session=None if context is None else context.session,
+        profile=chart.profile,
+        map_target=chart.target_milli / MILLI,
+        map=_pressure(chart),
+        dose=_dose(chart),
+        windows=[_window(chart, seconds) for seconds in STATE_WINDOWS_S],
+        weaning=_weaning(bed),
+        channels=_channels(chart),
+        alerts=_open_alerts(bed),
+    )
+
+
+def _pressure(chart: Chart) -> PressureState | None:
+    pressure = chart.pressure
+    newest = pressure.trend.newest()
+    if newest is None or pressure.source is None:
+        return None
+    at_ms, value = newest
+    fresh = pressure.trend.now(chart.now_ms) is not None
+    return PressureState(value=value / MILLI, source=pressure.source, time=rfc3339(at_ms), fresh=fresh)
+
+
+def _dose(chart: Chart) -> DoseState | None:
+    dose = chart.dose
+    if dose is None:
+        return None
+    return DoseState(
+        ug_per_kg_min=None if dose.per_kg_nano is None else dose.per_kg_nano / NANO,
+        ug_per_min=None if dose.per_min_nano is None else dose.per_min_nano / NANO,
+        unknown_because=[why_unknown(dose)] if dose.per_kg_nano is None else [],
+    )
+
+
+def _window(chart: Chart, seconds: int) -> WindowState:
+    window = chart.pressure.trend.window(chart.now_ms, seconds * 1000)
+    coverage = window.held_ms / window.span_ms
+    mean = round(window.area / window.held_ms / MILLI, 3) if window.held_ms else None
+    evaluable = coverage >= chart.terms.coverage_min
+    return WindowState(seconds=seconds, value=mean, coverage=round(coverage, 6), evaluable=evaluable)
+
+
+def _weaning(bed: Bed) -> WeaningState | None:
+    """WEAN-READY's own finding, clause by clause; None where the site has the rule off."""
+    rule = next((rule for rule in bed.rules if rule.id == "WEAN-READY"), None)
+    if rule is None:
+        return None
+    finding = rule.judge(bed.chart).levels[0].when
+    lower = rule.word(bed.chart, bed.alerts[rule.id]).proposal if finding.met else None
+    return WeaningState(eligible=finding.met, reasons=reasons_against(finding), next_ug_per_kg_min=lower)
+
+
+def reasons_against(finding: Finding) -> list[str]:
+    """A sentence for each clause that is not met or not known."""
+    return [_sentence(clause) for clause in finding.clauses if clause.state is not State.MET]
+
+
+def _sentence(clause: Clause) -> str:
+    if clause.state is State.UNKNOWN:
+        return f"{clause.name}: unknown, {clause.why}"
+    told = f"{clause.name}: not met"
+    if clause.value is not None:
+        told += f", {_figure(clause.value)}"
+    if clause.limit is not None:
+        told += f" against {_figure(clause.limit)}"
+    return f"{told} {clause.unit}".rstrip()
+
+
+def _figure(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _channels(chart: Chart) -> list[ChannelState]:
+    return [
+        ChannelState(
+            channel=name,
+            drug=channel.status.drug,
+            status=channel.status.state,
+            rate=None if (rate := channel.status.rate) is None else rate.value,
+            unit=None if rate is None else rate.unit,
+            time=rfc3339(channel.status.time_ms),
+        )
+        for name, channel in sorted(chart.infusions.channels.items())
+    ]
+
+
+def _open_alerts(bed: Bed) -> list[OpenAlert]:
+    return [
+        OpenAlert(
+            alert_id=alert.alert_id,
+            rule=rule.id,
+            kind=rule.kind.value,
+            priority=alert.priority.value,
+            state=alert.state.value,
+            text=rule.word(bed.chart, alert).text,
+            onset=rfc3339(alert.onset_ms),
+        )
+        for rule in bed.rules
+        if (alert := bed.alerts[rule.id]).open and alert.priority is not None
+    ]
