@@ -134,7 +134,9 @@ def _override(tree: dict[str, Any], overrides: Sequence[str]) -> set[str]:
     for override in overrides:
         path, equals, text = override.partition("=")
         if not equals or not path:
-            raise ConfigError([Problem(f"--set {override}", 0, 0, "", "must be key=value, as mqtt.port=1884")])
+            raise ConfigError(
+                [Problem(f"--set {override}", 0, 0, "", "must be key=value, as mqtt.port=1884")]
+            )
         *parents, last = path.split(".")
         node: Any = tree
         for key in parents:
@@ -145,7 +147,9 @@ def _override(tree: dict[str, Any], overrides: Sequence[str]) -> set[str]:
         try:
             node[last] = _bare(YAML(typ="safe", pure=True).load(text))
         except MarkedYAMLError as error:
-            raise ConfigError([Problem(f"--set {override}", 0, 0, path, f"not YAML: {error.problem}")]) from None
+            raise ConfigError(
+                [Problem(f"--set {override}", 0, 0, path, f"not YAML: {error.problem}")]
+            ) from None
         paths.add(path)
     return paths
 

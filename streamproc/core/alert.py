@@ -291,5 +291,3 @@ def _since(before: list[int | None], findings: list[Finding], at_ms: int) -> lis
 def alert_id(origin: str, onset_ms: int) -> str:
     """The alert's name, computed from where and when it began, so that a replay gives the same."""
     return "al-" + hashlib.blake2b(f"{origin}|{onset_ms}".encode(), digest_size=10).hexdigest()
-
-

@@ -276,8 +276,7 @@ def _ended(wording: Wording, rule_id: str, reason: str | None) -> Wording:
 
 
 _EVENTS: dict[str, type[Any]] = {
-    cls.__name__: cls
-    for cls in (MapSample, PumpStatus, PatientContext, BedFreed, Observation, Acknowledged)
+    cls.__name__: cls for cls in (MapSample, PumpStatus, PatientContext, BedFreed, Observation, Acknowledged)
 }
 _FIELDS: dict[str, type[Any]] = {
     "source": MapSource,
@@ -309,5 +308,3 @@ def _event(name: str, fields: Mapping[str, Any]) -> Any:
         else:
             values[key] = kind(**value) if kind is Quantity else kind(value)
     return _EVENTS[name](**values)
-
-

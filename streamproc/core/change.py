@@ -100,9 +100,7 @@ def _map(chart: Chart, window_s: int) -> MapEvidence:
     window = trend.window(chart.now_ms, ms(window_s))
     samples = trend.samples(chart.now_ms, ms(window_s))
     coverage = round(window.held_ms / window.span_ms, 6)
-    return MapEvidence(
-        window.start_ms, window.end_ms, coverage, samples.first, samples.last, samples.count
-    )
+    return MapEvidence(window.start_ms, window.end_ms, coverage, samples.first, samples.last, samples.count)
 
 
 def _channel(chart: Chart, name: str) -> ChannelEvidence:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from statistics import median_low
 from typing import Any
 
 from streamproc.core.events import MILLI, MapSample, MapSource
@@ -35,7 +34,9 @@ class Cadence:
 
     def interval_ms(self, otherwise_ms: int) -> int:
         """The usual interval: the median of the last few, so that one gap does not stretch it."""
-        return median_low(self.intervals_ms) if self.intervals_ms else otherwise_ms
+        if not self.intervals_ms:
+            return otherwise_ms
+        return sorted(self.intervals_ms)[(len(self.intervals_ms) - 1) // 2]
 
     def snapshot(self) -> list[Any]:
         """All state as plain JSON values."""
@@ -106,9 +107,7 @@ class Pressure:
         if value is None:
             return unknown(name, "no valid MAP holds")
         holds = (value < limit_milli) == below
-        return found(
-            name, holds, self.trend.holds_until(at_ms), value / MILLI, limit_milli / MILLI, "mm[Hg]"
-        )
+        return found(name, holds, self.trend.holds_until(at_ms), value / MILLI, limit_milli / MILLI, "mm[Hg]")
 
     def silent_for(self, limit_ms: int, at_ms: int, since_ms: int | None = None) -> Finding:
         """Whether no valid MAP has come for `limit_ms`, counted from `since_ms` if none ever came."""

@@ -224,9 +224,7 @@ class Trend:
 
     # the storage
 
-    def _append(
-        self, time_ms: int, value: int, hold_ms: int, sample: SampleId, area: int, held: int
-    ) -> None:
+    def _append(self, time_ms: int, value: int, hold_ms: int, sample: SampleId, area: int, held: int) -> None:
         self._time.append(time_ms)
         self._value.append(value)
         self._hold.append(hold_ms)
@@ -307,4 +305,3 @@ class Trend:
         (self._time, self._value, self._hold, self._area, self._held, self._seq, self._origin) = columns
         self._origins = [(device, boot) for device, boot in kept["origins"]]
         self._tails = {}
-

@@ -23,8 +23,8 @@ FAILING_HEART = "dobutamine"
 ADVICE = {
     VASOPRESSIN_FIRST: (
         "Add vasopressin {vasopressin_u_per_min:g}-{vasopressin_max_u_per_min:g} U/min rather than escalate "
-        "norepinephrine alone; epinephrine {epinephrine_min_mcg_per_kg_min:g}-{epinephrine_max_mcg_per_kg_min:g} "
-        "mcg/kg/min where vasopressin is unavailable or contraindicated."
+        "norepinephrine alone; epinephrine {epinephrine_min_mcg_per_kg_min:g}-"
+        "{epinephrine_max_mcg_per_kg_min:g} mcg/kg/min where vasopressin is unavailable or contraindicated."
     ),
     NEXT_STEP: (
         "Vasopressin runs. Next step: epinephrine {epinephrine_min_mcg_per_kg_min:g}-"
@@ -101,10 +101,11 @@ RULE = RuleDefinition(
     citation=Citation("Escalation for Refractory Hypotension", "Dose, titration, escalation; C4", "S"),
     reads=Reads.MAP | Reads.DOSE | Reads.CONTEXT,
     sentence=(
-        "If the time-weighted mean MAP of {window_s} s is below target and the norepinephrine dose is at least "
-        "{dose_mcg_per_kg_min} mcg/kg/min, alert (medium); at {high_dose_mcg_per_kg_min} or more, high. Not raised "
-        "while vasopressin runs at {vasopressin_u_per_min} U/min or more; an open alert then names the next step. "
-        "Clear once the mean is at target, or the dose below {clear_dose_mcg_per_kg_min} mcg/kg/min."
+        "If the time-weighted mean MAP of {window_s} s is below target and the norepinephrine dose is at "
+        "least {dose_mcg_per_kg_min} mcg/kg/min, alert (medium); at {high_dose_mcg_per_kg_min} or more, "
+        "high. Not raised while vasopressin runs at {vasopressin_u_per_min} U/min or more; an open alert "
+        "then names the next step. Clear once the mean is at target, or the dose below "
+        "{clear_dose_mcg_per_kg_min} mcg/kg/min."
     ),
     parameters=EscSecondAgent,
     judge=judge,

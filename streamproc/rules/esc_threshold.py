@@ -48,13 +48,11 @@ RULE = RuleDefinition(
     id="ESC-THRESHOLD",
     version=1,
     kind=Kind.PHYSIOLOGICAL,
-    citation=Citation(
-        "Escalation for Refractory Hypotension", "Dose, titration, escalation; C4, C5", "S, E"
-    ),
+    citation=Citation("Escalation for Refractory Hypotension", "Dose, titration, escalation; C4, C5", "S, E"),
     reads=Reads.DOSE,
     sentence=(
-        "If the norepinephrine dose is at least {threshold_mcg_per_kg_min} mcg/kg/min for {for_s} s, alert (medium). "
-        "Clear once it is below {clear_mcg_per_kg_min} mcg/kg/min for {clear_for_s} s."
+        "If the norepinephrine dose is at least {threshold_mcg_per_kg_min} mcg/kg/min for {for_s} s, "
+        "alert (medium). Clear once it is below {clear_mcg_per_kg_min} mcg/kg/min for {clear_for_s} s."
     ),
     parameters=EscThreshold,
     judge=judge,

@@ -51,8 +51,8 @@ RULE = RuleDefinition(
     citation=Citation("Target Blood Pressure and Monitoring", "MAP (target and monitoring)", "E"),
     reads=Reads.MAP,
     sentence=(
-        "If MAP is below {critical_mmhg} mmHg without interruption for {for_s} s, alert (high). "
-        "Clear once MAP is at least {recovered_mmhg} mmHg for {recovered_for_s} s."
+        "If MAP is below {critical_mmhg} mmHg without interruption for {for_s} s, alert (high). Clear "
+        "once MAP is at least {recovered_mmhg} mmHg for {recovered_for_s} s."
     ),
     parameters=MapCrit,
     judge=judge,

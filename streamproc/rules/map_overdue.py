@@ -80,9 +80,9 @@ RULE = RuleDefinition(
     citation=Citation("Target Blood Pressure and Monitoring", "MAP (target and monitoring)", "S, L"),
     reads=Reads.MAP | Reads.DOSE | Reads.PUMPS | Reads.PRESENCE,
     sentence=(
-        "If the patient is on a vasopressor and no valid MAP came for {low_s} s, alert (low); for {medium_s} s, "
-        "escalate (medium). For {titrating_for_s} s after each dose change the limits are {titrating_low_s} s and "
-        "{titrating_medium_s} s. Clear at the next valid MAP."
+        "If the patient is on a vasopressor and no valid MAP came for {low_s} s, alert (low); for "
+        "{medium_s} s, escalate (medium). For {titrating_for_s} s after each dose change the limits are "
+        "{titrating_low_s} s and {titrating_medium_s} s. Clear at the next valid MAP."
     ),
     parameters=MapOverdue,
     judge=judge,

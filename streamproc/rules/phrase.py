@@ -17,9 +17,13 @@ def shown(value: float, limit: float, decimals: int = 1) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+SECONDS_PER_MINUTE = 60
+
+
 def minutes(seconds: float) -> str:
     """A duration in the largest unit that stays whole: `5 min`, `90 s`."""
-    return f"{seconds / 60:g} min" if seconds % 60 == 0 else f"{seconds:g} s"
+    whole, rest = divmod(seconds, SECONDS_PER_MINUTE)
+    return f"{seconds:g} s" if rest else f"{whole:g} min"
 
 
 def mean_map_mmhg(chart: Chart, window_s: int) -> float | None:

@@ -51,7 +51,10 @@ RULE = RuleDefinition(
     kind=Kind.TECHNICAL,
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
     reads=Reads.PRESENCE,
-    sentence="If a bed on the roster has not been heard {after_s} s after the start, alert (low). Clear at its first sample.",
+    sentence=(
+        "If a bed on the roster has not been heard {after_s} s after the start, alert (low). Clear at its"
+        " first sample."
+    ),
     parameters=TechBedSilent,
     judge=judge,
     word=word,

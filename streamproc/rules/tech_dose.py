@@ -23,9 +23,7 @@ class TechDose:
 def judge(chart: Chart, p: TechDose) -> Judgement:
     dark = dose_in_the_dark(chart)
     variant = _reason(chart) or chart.alert("TECH-DOSE").variant
-    return Judgement(
-        levels=(Level(Priority.MEDIUM, dark),), clears=(Clear(negated(dark)),), variant=variant
-    )
+    return Judgement(levels=(Level(Priority.MEDIUM, dark),), clears=(Clear(negated(dark)),), variant=variant)
 
 
 def dose_in_the_dark(chart: Chart) -> Finding:
@@ -47,7 +45,7 @@ def word(chart: Chart, p: TechDose, alert: Alert) -> Wording:
     why = SENTENCES[reason] if reason else "known again"
     return Wording(
         text=f"Norepinephrine dose unknown ({alert.variant}): {why}",
-        advice="Enter what is missing at the pump or in the patient context; rules on the dose are not judged.",
+        advice="Enter what is missing at the pump or in the patient context; no dose is judged meanwhile.",
         figure="dose known",
         unit="ug/kg/min",
         with_dose=True,
@@ -60,7 +58,10 @@ RULE = RuleDefinition(
     kind=Kind.TECHNICAL,
     citation=Citation("Preparation and Concentration", "Technical; C1, C7", "S, E"),
     reads=Reads.DOSE | Reads.PUMPS | Reads.CONTEXT,
-    sentence="If norepinephrine infuses and its dose is unknown, alert (medium) and say why. Clear once it is known.",
+    sentence=(
+        "If norepinephrine infuses and its dose is unknown, alert (medium) and say why. Clear once it is "
+        "known."
+    ),
     parameters=TechDose,
     judge=judge,
     word=word,

@@ -49,8 +49,8 @@ RULE = RuleDefinition(
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
     reads=Reads.MAP,
     sentence=(
-        "If implausible or flagged MAP samples fill more than {share_max} of the artefact window, alert (low). "
-        "Clear below {clear_share}."
+        "If implausible or flagged MAP samples fill more than {share_max} of the artefact window, alert "
+        "(low). Clear below {clear_share}."
     ),
     parameters=TechMapArtefact,
     judge=judge,

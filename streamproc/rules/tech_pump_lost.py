@@ -35,7 +35,7 @@ def word(chart: Chart, p: TechPumpLost, alert: Alert) -> Wording:
     drugs = ", ".join(sorted({channel.status.drug for channel in lost}))
     silent_s = max(((chart.now_ms - c.status.time_ms) / 1000 for c in lost), default=None)
     return Wording(
-        text=f"No word from the {drugs or 'infusion'} pump (channel {', '.join(_lost_channels(chart)) or '-'})",
+        text=f"No word from the {drugs or 'infusion'} pump, channel {', '.join(_lost_channels(chart))}",
         advice="Check the pump and its network; its dose is unknown until it reports again.",
         figure="the pump reports",
         value=silent_s,
@@ -51,7 +51,10 @@ RULE = RuleDefinition(
     kind=Kind.TECHNICAL,
     citation=Citation("Administration Route", "Technical", "E"),
     reads=Reads.PUMPS,
-    sentence="If a pump was infusing and no status came for its loss time, alert (medium). Clear at the next status.",
+    sentence=(
+        "If a pump was infusing and no status came for its loss time, alert (medium). Clear at the next "
+        "status."
+    ),
     parameters=TechPumpLost,
     judge=judge,
     word=word,

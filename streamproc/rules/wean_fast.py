@@ -44,9 +44,7 @@ def far_below_peak(chart: Chart, p: WeanFast) -> Finding:
     until_ms = NEVER if ends_ms is None else ends_ms
     allowed = peak * exact(p.remaining_percent) * (100 - exact(p.tolerance_percent)) / 10_000
     if dose.per_kg_nano < allowed:
-        return found(
-            "dose against its peak", True, until_ms, dose.per_kg_nano / NANO, float(allowed / NANO)
-        )
+        return found("dose against its peak", True, until_ms, dose.per_kg_nano / NANO, float(allowed / NANO))
     if not complete:
         return unknown("dose against its peak", "the dose was unknown for a part of the look-back", until_ms)
     return found("dose against its peak", False, until_ms, dose.per_kg_nano / NANO, float(allowed / NANO))
@@ -79,8 +77,9 @@ RULE = RuleDefinition(
     citation=Citation("Weaning Protocol", "Weaning", "S"),
     reads=Reads.DOSE,
     sentence=(
-        "If the dose is above 0 and below {remaining_percent} % (tolerance {tolerance_percent} %) of the highest dose "
-        "of the last weaning interval, alert (medium). Clear one interval after the reduction, or when the dose is back."
+        "If the dose is above 0 and below {remaining_percent} % (tolerance {tolerance_percent} %) of the "
+        "highest dose of the last weaning interval, alert (medium). Clear one interval after the "
+        "reduction, or when the dose is back."
     ),
     parameters=WeanFast,
     judge=judge,

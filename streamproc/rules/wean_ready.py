@@ -99,10 +99,11 @@ RULE = RuleDefinition(
     citation=Citation("Weaning Protocol", "Weaning", "S, E"),
     reads=Reads.MAP | Reads.DOSE | Reads.CONTEXT | Reads.ALERTS,
     sentence=(
-        "If the patient is on norepinephrine, the time-weighted mean MAP of {window_s} s has been at target without "
-        "interruption for {held_s} s with at least {coverage_min} of that time covered, the dose has not changed in "
-        "that time and no alarm of the bed is open, advise (info) a reduction by {step_percent} %, or to stop once "
-        "that is below {floor_mcg_per_kg_min} mcg/kg/min. Clear as soon as any of this is not known to hold."
+        "If the patient is on norepinephrine, the time-weighted mean MAP of {window_s} s has been at "
+        "target without interruption for {held_s} s with at least {coverage_min} of that time covered, "
+        "the dose has not changed in that time and no alarm of the bed is open, advise (info) a reduction"
+        " by {step_percent} %, or to stop once that is below {floor_mcg_per_kg_min} mcg/kg/min. Clear as "
+        "soon as any of this is not known to hold."
     ),
     parameters=WeanReady,
     judge=judge,

@@ -29,7 +29,9 @@ class WeanStop:
 def judge(chart: Chart, p: WeanStop) -> Judgement:
     stopped = stopped_abruptly(chart, p)
     seen = found("acknowledged", chart.alert("WEAN-STOP").acknowledged_ms is not None)
-    held = chart.unbroken("MAP at target after the stop", chart.map_at_least(chart.target_milli), p.map_held_s)
+    held = chart.unbroken(
+        "MAP at target after the stop", chart.map_at_least(chart.target_milli), p.map_held_s
+    )
     resumed = found("infusion resumed", infuses_again(chart))
     return Judgement(
         levels=(
@@ -63,10 +65,11 @@ def stopped_abruptly(chart: Chart, p: WeanStop) -> Finding:
 def word(chart: Chart, p: WeanStop, alert: Alert) -> Wording:
     stop = chart.norepinephrine.stop
     value = None if stop is None else stop.from_nano / NANO
+    pressure = map_figure(map_now_mmhg(chart))
     return Wording(
-        text=f"Norepinephrine stopped from {dose_figure(value)} mcg/kg/min; {map_figure(map_now_mmhg(chart))}",
+        text=f"Norepinephrine stopped from {dose_figure(value)} mcg/kg/min; {pressure}",
         advice="Avoid abrupt withdrawal: check the pump, resume if MAP falls, and reduce stepwise.",
-        figure=f"{dose_figure(dose_mcg_per_kg_min(chart))}, {map_figure(map_now_mmhg(chart))}",
+        figure=f"{dose_figure(dose_mcg_per_kg_min(chart))}, {pressure}",
         value=value,
         limit=p.from_mcg_per_kg_min,
         unit="ug/kg/min",
@@ -81,9 +84,9 @@ RULE = RuleDefinition(
     citation=Citation("Weaning Protocol", "Weaning", "S, E"),
     reads=Reads.MAP | Reads.DOSE | Reads.CONTEXT | Reads.ALERTS,
     sentence=(
-        "If norepinephrine stops from at least {from_mcg_per_kg_min} mcg/kg/min and does not start again within the "
-        "change-over grace, or MAP is below target before that, alert (high). Clear when the infusion resumes, or "
-        "once acknowledged with MAP at target for {map_held_s} s."
+        "If norepinephrine stops from at least {from_mcg_per_kg_min} mcg/kg/min and does not start again "
+        "within the change-over grace, or MAP is below target before that, alert (high). Clear when the "
+        "infusion resumes, or once acknowledged with MAP at target for {map_held_s} s."
     ),
     parameters=WeanStop,
     judge=judge,

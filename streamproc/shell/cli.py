@@ -34,10 +34,12 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Bedside event-stream processor. Research, simulation and secondary notification: not a medical device.",
+    help="Bedside event-stream processor. Research and secondary notification: not a medical device.",
 )
 
-Config = Annotated[Path | None, typer.Option("--config", help="folder with service.yaml, rules.yaml, drugs.yaml")]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="folder with service.yaml, rules.yaml, drugs.yaml")
+]
 Set = Annotated[list[str] | None, typer.Option("--set", help="override a key: mqtt.port=1884; repeatable")]
 
 STOPPED_FOR_GOOD = (

@@ -156,7 +156,9 @@ def _messages(tally: Tally) -> Iterator[Metric]:
     duplicate = float(tally.taken[Taken.DUPLICATE])
     yield _counter("messages_duplicate", "Messages that had come before", [], [((), duplicate)])
     late = float(tally.taken[Taken.LATE])
-    yield _counter("messages_late", "Messages later than the hold-back; in the history only", [], [((), late)])
+    yield _counter(
+        "messages_late", "Messages later than the hold-back; in the history only", [], [((), late)]
+    )
 
 
 def _process(watched: Watched) -> Iterator[Metric]:
@@ -180,7 +182,10 @@ def _process(watched: Watched) -> Iterator[Metric]:
         "ready": ("Connected, caught up and able to commit", float(watched.ready)),
         "connected": ("Connected to the broker", float(watched.connected)),
         "journal_position": ("Last committed batch", float(watched.position)),
-        "alerts_undelivered": ("Alert events that the broker has not acknowledged", float(watched.undelivered)),
+        "alerts_undelivered": (
+            "Alert events that the broker has not acknowledged",
+            float(watched.undelivered),
+        ),
         "last_step_timestamp_seconds": ("When the processing path last came round", watched.last_step_s),
         "beds": ("Beds known, on the roster or not", float(len(watched.ward.beds))),
     }

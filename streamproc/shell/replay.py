@@ -11,7 +11,7 @@ import heapq
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -81,17 +81,24 @@ def in_order_of_receipt(messages: Iterable[Received], within_ms: int) -> Iterato
 def read_files(paths: Iterable[str]) -> Iterator[Received]:
     """The messages of several recordings, one after the other; `-` is standard input."""
     for path in paths:
-        with ExitStack() as stack:
-            yield from read_lines(_opened(path, stack))
+        with _opened(path) as file:
+            yield from read_lines(file)
 
 
-def _opened(path: str, stack: ExitStack) -> BinaryIO:
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
     if path == "-":
-        return sys.stdin.buffer
-    file = stack.enter_context(Path(path).open("rb"))
-    if path.endswith(".gz"):
-        return cast(BinaryIO, stack.enter_context(gzip.open(file)))
-    if path.endswith(".zst"):
-        reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-        return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, reader)))
-    return file
+        yield sys.stdin.buffer
+        return
+    with Path(path).open("rb") as file:
+        if path.endswith(".gz"):
+            with gzip.open(file) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        elif path.endswith(".zst"):
+            yield io.BufferedReader(cast(io.RawIOBase, _unpacked_zst(file)))
+        else:
+            yield file
+
+
+def _unpacked_zst(file: BinaryIO) -> zstandard.ZstdDecompressionReader:
+    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
