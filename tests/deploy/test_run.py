@@ -133,9 +133,10 @@ def test_a_signal_reaches_the_command_itself(clone: Clone) -> None:
     """The command has taken the place of `./run`: one process, whose exit code is its own."""
     with clone.start("streamproc", "wait") as process:
         assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["pid"] == process.pid
-        process.send_signal(signal.SIGTERM)
+        told = json.loads(process.stdout.readline())
+        os.kill(told["pid"], signal.SIGTERM)
         out, _ = process.communicate(timeout=30)
+    assert told["pid"] == process.pid
     assert (process.returncode, out) == (7, "stopped\n")
 
 
@@ -166,7 +167,7 @@ def test_usage_is_told_without_installing_anything(clone: Clone, words: tuple[st
 
 
 def test_an_old_python_is_told_what_is_needed(clone: Clone) -> None:
-    """The script stays readable for it, and says what to install when there is no newer one to go on under."""
+    """The script stays readable for it, and says what is needed when there is no newer one to go on under."""
     script = clone.project / "run"
     ast.parse(script.read_text(), feature_version=(3, 7))
     pretend = (
