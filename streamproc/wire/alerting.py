@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from streamproc.core.events import MapSource, PumpState
+from streamproc.core.events import DrugForm, MapSource, PumpState
 from streamproc.core.events import Profile as PatientProfile
 from streamproc.core.reason import Reason
 from streamproc.wire.fields import (
@@ -64,6 +64,12 @@ class ChannelProvenance(Message):
 
     channel: Identifier | None = None
     drug: Identifier | None = None
+    status: Annotated[PumpState, Word] | None = None
+    reported: SampleRef | None = None
+    """The pump's message that said so."""
+    form: Annotated[DrugForm, Word] | None = None
+    """What the charted mass is a mass of."""
+    form_source: Line | None = None
     rate: Provenance | None = None
     concentration: Provenance | None = None
     weight: Provenance | None = None
@@ -77,6 +83,8 @@ class Evidence(Message):
     coverage: Share | None = None
     """The part of the window in which a sample held."""
     samples: Samples | None = None
+    dose_ug_per_kg_min: float | None = None
+    """The dose of norepinephrine base that followed."""
     dose: list[ChannelProvenance] | None = None
 
 
