@@ -6,8 +6,7 @@ The order of checks is fixed; the first that fails is told:
 1. topic (`bad_topic`), then `retained` (only patient context may be)
 2. an empty payload on a patient topic is no JSON: the bed is free
 3. nesting within the permitted size (`too_deep`), size (`too_large`)
-4. encoding (`not_utf8`), syntax (`not_json`, `duplicate_key` where the object ends),
-   then `not_an_object`
+4. encoding (`not_utf8`), syntax to its end (`not_json`), `duplicate_key`, `not_an_object`
 5. fields, in the order of `diagnosis.ORDER`, with the model's ranges last; where an impossible MAP
    is the only fault, the refusal carries it as an artefact
 6. `bed_mismatch`, then a time that does not exist (`bad_time`)
@@ -134,13 +133,13 @@ class Decoder:
             plausible and message.quality is Quality.GOOD,
         )
         if not plausible:
-            raise self._artefact(sample, charted, finite)
+            raise self._artefact(sample, f"{shown(charted)} {message.unit}", finite)
         return sample
 
-    def _artefact(self, sample: MapSample, charted: Any, finite: bool) -> Refused:
+    def _artefact(self, sample: MapSample, charted: str, finite: bool) -> Refused:
         wrong = "is no pressure that a patient has" if finite else "is not a finite number"
         detail = (
-            f"value: {shown(charted)} {wrong}; right would be "
+            f"value: {charted} {wrong}; right would be "
             f"{self.map_low_mmhg:g} to {self.map_high_mmhg:g} mm[Hg], or the same in kPa"
         )
         return Refused(Reason.OUT_OF_RANGE if finite else Reason.NOT_FINITE, detail, sample)

@@ -107,13 +107,16 @@ def _path(fault: ErrorDetails, fields: Any) -> list[str | int]:
     path: list[str | int] = []
     here = fields
     for step in fault["loc"]:
-        is_there = step in here if isinstance(here, dict) else isinstance(here, list) and step != "bool"
-        if is_there:
+        if _is_inside(step, here):
             path.append(step)
             here = here[step]
     if fault["type"] == "missing":
         path.append(fault["loc"][-1])
     return path
+
+
+def _is_inside(step: str | int, here: Any) -> bool:
+    return isinstance(step, int) if isinstance(here, list) else isinstance(here, dict) and step in here
 
 
 def _reason(fault: ErrorDetails, path: list[str | int], value: Any) -> Reason:
@@ -155,6 +158,8 @@ def _right(reason: Reason, fault: ErrorDetails) -> str:
             return "to send it"
         case Reason.UNKNOWN_FIELD:
             return "to leave it out"
+        case Reason.BAD_TEXT if "alert_id" in fault["loc"]:
+            return "the id that the alert came with, such as al-0f3c"
         case Reason.BAD_TEXT:
             return "1 to 64 visible characters, the first not a space"
         case Reason.BAD_TIME:

@@ -19,6 +19,7 @@ MAX_BYTES = 16384
 MAX_DEPTH = 32
 INTEGER_DIGITS = 300
 """Longer ones are beyond any float, and Python refuses to convert very long ones at all."""
+NEAR_CHARACTERS = 16
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -70,13 +71,32 @@ def _parsed(text: str) -> Any:
     try:
         return _STRICT.decode(text)
     except json.JSONDecodeError as error:
-        raise Refused(Reason.NOT_JSON, _syntax(error)) from None
+        raise _not_json(error) from None
     except _DuplicateKey:
-        path = dotted(_duplicate(_FAITHFUL.decode(text)))
-        raise Refused(
-            Reason.DUPLICATE_KEY,
-            f"{path}: the key comes more than once in its object; right would be each key once",
-        ) from None
+        raise _twice(text) from None
+
+
+def _twice(text: str) -> Refused:
+    """Where the key came twice; only found by reading to the end, and the rest may not be JSON at all."""
+    try:
+        path = _duplicate(_FAITHFUL.decode(text))
+    except json.JSONDecodeError as error:
+        return _not_json(error)
+    return Refused(
+        Reason.DUPLICATE_KEY,
+        f"{dotted(path)}: the key comes more than once in its object; right would be each key once",
+    )
+
+
+def _not_json(error: json.JSONDecodeError) -> Refused:
+    near = (
+        shown(error.doc[error.pos : error.pos + NEAR_CHARACTERS]) if error.pos < len(error.doc) else "its end"
+    )
+    return Refused(
+        Reason.NOT_JSON,
+        f"payload: {error.msg} at character {error.pos + 1}, near {near}; "
+        "right would be one JSON object (RFC 8259)",
+    )
 
 
 def _text(payload: bytes) -> str:
@@ -92,14 +112,6 @@ def _text(payload: bytes) -> str:
 
 def _encoding(payload: bytes, wrong: str) -> str:
     return f"payload: {shown(payload)} {wrong}; right would be UTF-8 without a byte order mark"
-
-
-def _syntax(error: json.JSONDecodeError) -> str:
-    near = shown(error.doc[error.pos : error.pos + 16]) if error.pos < len(error.doc) else "its end"
-    return (
-        f"payload: {error.msg} at character {error.pos + 1}, near {near}; "
-        "right would be one JSON object (RFC 8259)"
-    )
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
