@@ -133,9 +133,14 @@ class Judgement:
     @property
     def until_ms(self) -> int:
         """The first instant at which any part of it may differ."""
-        parts = [level.when for level in self.levels] + [clear.when for clear in self.clears]
-        parts += [level.left_when for level in self.levels if level.left_when is not None]
-        return min((part.until_ms for part in parts), default=NEVER)
+        until_ms = NEVER
+        for level in self.levels:
+            until_ms = min(until_ms, level.when.until_ms)
+            if level.left_when is not None:
+                until_ms = min(until_ms, level.left_when.until_ms)
+        for clear in self.clears:
+            until_ms = min(until_ms, clear.when.until_ms)
+        return until_ms
 
 
 @dataclass(slots=True)
@@ -169,11 +174,14 @@ class Alert:
             return AlertState.ACKNOWLEDGED
         return AlertState.LATCHED if self.stage is Stage.LATCHED else AlertState.ACTIVE
 
-    def step(self, at_ms: int, judgement: Judgement, origin: str, *, latches: bool) -> Phase | None:
+    def step(self, at_ms: int, judgement: Judgement, bed: str, rule: str, *, latches: bool) -> Phase | None:
         """Go on to what the judgement calls for; the phase to announce, or None."""
         self.level_since = _since(self.level_since, [level.when for level in judgement.levels], at_ms)
         self.clear_since = _since(self.clear_since, [clear.when for clear in judgement.clears], at_ms)
-        phase = self._go_on(at_ms, judgement, latches) if self.open else self._rise(at_ms, judgement, origin)
+        if self.open:
+            phase = self._go_on(at_ms, judgement, latches)
+        else:
+            phase = self._rise(at_ms, judgement, bed, rule)
         self.due_ms = self._next_due(at_ms, judgement)
         return phase
 
@@ -194,7 +202,7 @@ class Alert:
         self.level_since, self.clear_since = [], []
         return Phase.END if was_open else None
 
-    def _rise(self, at_ms: int, judgement: Judgement, origin: str) -> Phase | None:
+    def _rise(self, at_ms: int, judgement: Judgement, bed: str, rule: str) -> Phase | None:
         due = [
             (level, since)
             for level, since in zip(judgement.levels, self.level_since, strict=True)
@@ -207,7 +215,7 @@ class Alert:
             return None
         level, self.onset_ms = due[0]
         self.detected_ms, self.priority, self.variant = at_ms, level.priority, judgement.variant
-        self.alert_id = alert_id(origin, self.onset_ms)
+        self.alert_id = alert_id(f"{bed}|{rule}", self.onset_ms)
         self.event_seq = 0
         self.acknowledged_by = self.acknowledged_ms = None
         return Phase.START

@@ -108,7 +108,7 @@ class Bed:
         changes: list[Change] = []
         while (now_ms := self.due_ms) <= to_ms:
             self.chart.move_to(now_ms)
-            reads = Reads(0)
+            reads = Reads.NOTHING
             received_ms = now_ms
             while self.held and self.held[0].time_ms == now_ms:
                 entry = heapq.heappop(self.held)
@@ -124,7 +124,7 @@ class Bed:
         """Ask every rule once, so that the waits that need no event are running."""
         self._judge(Reads.EVERYTHING, self.chart.now_ms)
 
-    def _happen(self, event: BedEvent | Acknowledged, changes: list[Change]) -> Reads:
+    def _happen(self, event: BedEvent | Acknowledged, changes: list[Change]) -> int:
         match event:
             case Acknowledged():
                 return self._acknowledge(event, changes)
@@ -135,7 +135,7 @@ class Bed:
             case _:
                 return self._take(event)
 
-    def _take(self, event: BedEvent) -> Reads:
+    def _take(self, event: BedEvent) -> int:
         self._follow(event.device, event.boot, event.seq)
         match event:
             case MapSample():
@@ -143,7 +143,7 @@ class Bed:
             case PumpStatus():
                 return self.chart.take_pump(event)
             case _:
-                return Reads(0)
+                return Reads.NOTHING
 
     def _follow(self, device: str, boot: str | None, seq: int | None) -> None:
         """Count what a device must have sent and we never had, within one of its starts."""
@@ -157,17 +157,17 @@ class Bed:
         if len(self.sequences) > MOST_DEVICES:
             del self.sequences[next(iter(self.sequences))]
 
-    def _admit(self, context: PatientContext, changes: list[Change]) -> Reads:
+    def _admit(self, context: PatientContext, changes: list[Change]) -> int:
         """A new session is a new patient: nothing of the last one may speak for them."""
         known = self.chart.context
         if known is not None and context.time_ms < known.time_ms:
-            return Reads(0)  # an older context that came after a newer one
-        reads = Reads(0)
+            return Reads.NOTHING  # an older context that came after a newer one
+        reads = Reads.NOTHING
         if known is not None and known.session != context.session:
             reads = self._end_stay(changes, context)
         return reads | self.chart.take_context(context)
 
-    def _end_stay(self, changes: list[Change], context: PatientContext | None) -> Reads:
+    def _end_stay(self, changes: list[Change], context: PatientContext | None) -> int:
         for rule in self.rules:
             alert = self.alerts[rule.id]
             if (phase := alert.end()) is not None:
@@ -179,7 +179,7 @@ class Bed:
         self._open_chart(fresh)
         return Reads.EVERYTHING
 
-    def _acknowledge(self, ack: Acknowledged, changes: list[Change]) -> Reads:
+    def _acknowledge(self, ack: Acknowledged, changes: list[Change]) -> int:
         for rule in self.rules:
             alert = self.alerts[rule.id]
             if not alert.open or alert.alert_id != ack.alert_id:
@@ -188,29 +188,27 @@ class Bed:
             if phase is not None:
                 changes.append(self._announce(rule, alert, phase, self.chart.now_ms))
             return Reads.ALERTS
-        return Reads(0)
+        return Reads.NOTHING
 
-    def _settle(self, reads: Reads) -> Reads:
+    def _settle(self, reads: int) -> int:
         return reads | self.chart.settle()
 
-    def _judge(self, reads: Reads, received_ms: int) -> list[Change]:
+    def _judge(self, reads: int, received_ms: int) -> list[Change]:
         """Judge each rule that reads what has changed, or whose own time has come."""
         now_ms, changes = self.chart.now_ms, []
-        for rule in self.rules:
-            alert = self.alerts[rule.id]
-            if not (rule.reads & reads) and now_ms < alert.due_ms:
-                continue
-            was_open = alert.open
-            judgement = rule.judge(self.chart)
-            phase = alert.step(now_ms, judgement, f"{self.name}|{rule.id}", latches=rule.latches)
-            if alert.open is not was_open:
-                reads |= Reads.ALERTS
-            if phase is not None:
-                changes.append(self._announce(rule, alert, phase, received_ms))
-        losses_ms = self.chart.infusions.next_loss_ms(NEVER)
-        self.deadline_ms = min([losses_ms, *(alert.due_ms for alert in self.alerts.values())])
-        if self.deadline_ms <= now_ms:
-            raise AssertionError(f"{self.name}: a deadline at or before now ({self.deadline_ms})")
+        deadline_ms = self.chart.infusions.next_loss_ms(NEVER)
+        for rule, alert in zip(self.rules, self.alerts.values(), strict=True):
+            if rule.reads & reads or now_ms >= alert.due_ms:
+                was_open = alert.open
+                phase = alert.step(now_ms, rule.judge(self.chart), self.name, rule.id, latches=rule.latches)
+                if alert.open is not was_open:
+                    reads |= Reads.ALERTS
+                if phase is not None:
+                    changes.append(self._announce(rule, alert, phase, received_ms))
+            deadline_ms = min(deadline_ms, alert.due_ms)
+        self.deadline_ms = deadline_ms
+        if deadline_ms <= now_ms:
+            raise AssertionError(f"{self.name}: a deadline at or before now ({deadline_ms})")
         return changes
 
     def _announce(

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from enum import IntFlag
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from streamproc.core.alert import Alert, Kind
 from streamproc.core.dose import NANO, SENTENCES, Dose, exact
@@ -22,16 +21,18 @@ from streamproc.core.terms import Terms
 from streamproc.core.titration import Titration
 
 
-class Reads(IntFlag):
-    """What a rule reads; it is judged again when one of these has changed, or when its time comes."""
+class Reads:
+    """What a rule reads, as a set of bits; it is judged again when one of these has changed, or when
+    its time comes. Plain numbers: an enum's `&` would cost more than most rules."""
 
-    MAP = 1
-    DOSE = 2
-    PUMPS = 4
-    CONTEXT = 8
-    ALERTS = 16
-    PRESENCE = 32
-    EVERYTHING = 63
+    NOTHING: Final = 0
+    MAP: Final = 1
+    DOSE: Final = 2
+    PUMPS: Final = 4
+    CONTEXT: Final = 8
+    ALERTS: Final = 16
+    PRESENCE: Final = 32
+    EVERYTHING: Final = 63
 
 
 def milli(mmhg: float) -> int:
@@ -85,13 +86,13 @@ class Chart:
             self.below_target_ms += max(0, held_until_ms - self.now_ms)
         self.now_ms = now_ms
 
-    def take_map(self, sample: MapSample) -> Reads:
+    def take_map(self, sample: MapSample) -> int:
         """Enter a MAP sample."""
         first = self._heard(sample.time_ms)
         self.pressure.take(sample)
         return Reads.MAP | first
 
-    def take_pump(self, status: PumpStatus) -> Reads:
+    def take_pump(self, status: PumpStatus) -> int:
         """Enter a pump report; one that repeats the last says nothing new."""
         first = self._heard(status.time_ms)
         channel = self.infusions.channels.get(status.channel)
@@ -101,25 +102,25 @@ class Chart:
         same = before == (channel.status.state, channel.lost, channel.status.drug)
         return first if same else first | Reads.PUMPS
 
-    def take_context(self, context: PatientContext) -> Reads:
+    def take_context(self, context: PatientContext) -> int:
         """From now on the patient is as this says."""
         self.context = context
         self.infusions.weigh(context.weight_kg, self.now_ms)
         return Reads.CONTEXT
 
-    def settle(self) -> Reads:
+    def settle(self) -> int:
         """Once an instant's events are in: contacts lost by now, and doses added up."""
         lost = self.infusions.next_loss_ms(NEVER) <= self.now_ms
         if lost:
             self.infusions.lose_contact(self.now_ms)
         changed = self.infusions.settle()
-        return (Reads.PUMPS if lost else Reads(0)) | (Reads.DOSE if changed else Reads(0))
+        return (Reads.PUMPS if lost else Reads.NOTHING) | (Reads.DOSE if changed else Reads.NOTHING)
 
-    def _heard(self, time_ms: int) -> Reads:
+    def _heard(self, time_ms: int) -> int:
         if self.heard_ms is None:
             self.heard_ms = time_ms
             return Reads.PRESENCE
-        return Reads(0)
+        return Reads.NOTHING
 
     # what it tells
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 from streamproc.core.alert import Alert, Judgement, Kind
-from streamproc.core.chart import Chart, Reads
+from streamproc.core.chart import Chart
 
 P = TypeVar("P")
 
@@ -52,7 +52,7 @@ class RuleDefinition(Generic[P]):
     version: int
     kind: Kind
     citation: Citation
-    reads: Reads
+    reads: int
     sentence: str
     parameters: type[P]
     judge: Callable[[Chart, P], Judgement]
@@ -90,7 +90,7 @@ class Rule:
     version: int
     kind: Kind
     citation: Citation
-    reads: Reads
+    reads: int
     sentence: str
     latches: bool
     judge: Callable[[Chart], Judgement]

@@ -134,7 +134,7 @@ class Trend:
         need_ms = part_ms(coverage, span_ms)
         enough = window.held_ms >= need_ms
         until_ms = (
-            at_ms + max(1, window.held_ms - need_ms + 1)
+            self._coverage_stands_until(window, need_ms)
             if enough
             else self._coverage_comes(at_ms, window, need_ms)
         )
@@ -188,6 +188,13 @@ class Trend:
         if self.holds_until(at_ms) == NEVER:
             return NEVER  # coverage can only shrink
         return at_ms + need_ms - window.held_ms
+
+    def _coverage_stands_until(self, window: Window, need_ms: int) -> int:
+        """The first instant at which too little may be held, or a later look is due."""
+        step, _, held_slope = self._linear_piece(window, 0)
+        if held_slope < 0:
+            step = min(step, window.held_ms - need_ms + 1)
+        return NEVER if step >= NEVER else window.end_ms + max(step, window.held_ms - need_ms, 1)
 
     def _mean_stands_until(self, window: Window, limit: int, excess: int, need_ms: int) -> int:
         """The first instant at which the comparison may turn, or a later look is due.
