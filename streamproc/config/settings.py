@@ -90,6 +90,7 @@ class Bounds(Section):
     message_bytes: Annotated[int, Field(ge=256, le=1_048_576)]
     beds: Annotated[int, Field(ge=1, le=100_000)]
     remembered_messages: Annotated[int, Field(ge=100, le=10_000_000)]
+    held_messages: Annotated[int, Field(ge=100, le=10_000_000)]
     dead_letters_per_s: Annotated[float, Field(ge=0, le=10_000)]
     weight_kg_max: Annotated[float, Field(gt=0, le=1000)]
 
@@ -218,6 +219,7 @@ class Settings(Section):
             future_ms=ms(self.event_time.future_s),
             beds=self.limits.beds + len(self.roster),
             remembered_messages=self.limits.remembered_messages,
+            held_messages=self.limits.held_messages,
         )
 
     def core_rules(self) -> tuple[Rule, ...]:

@@ -1,6 +1,6 @@
 """Why a message was refused: one closed set, so that every refusal can be counted and shown.
 
-`wire` decides most of them at the door. The last five need what only the ward knows (its clock,
+`wire` decides most of them at the door. The last six need what only the ward knows (its clock,
 its roster, its history, its alerts), and are decided by `core` and `shell`. Never free text.
 """
 
@@ -36,4 +36,5 @@ class Reason(StrEnum):
     TOO_LATE = auto()
     CONFLICT = auto()
     BEDS_FULL = auto()
+    BED_FLOODED = auto()
     UNKNOWN_ALERT = auto()

@@ -45,6 +45,7 @@ class Limits:
     future_ms: int
     beds: int
     remembered_messages: int
+    held_messages: int
 
 
 @dataclass(slots=True)
@@ -127,6 +128,8 @@ class Ward:
             return Reason.FUTURE
         if event.time_ms < received_ms - self.limits.lateness_ms:
             return Reason.TOO_LATE
+        if name in self.beds and len(self.beds[name].held) >= self.limits.held_messages:
+            return Reason.BED_FLOODED
         self._remember(name, identity, event.time_ms, digest, received_ms)
         bed = self._bed(name)
         if event.time_ms <= self.watermark_ms:

@@ -22,6 +22,7 @@ DETAILS = {
     Reason.TOO_LATE: "time is further behind its receipt than event_time.lateness_s allows",
     Reason.CONFLICT: "this (device, boot, seq) came before with another payload",
     Reason.BEDS_FULL: "limits.beds beds that are not on the roster are known already",
+    Reason.BED_FLOODED: "more messages of this bed than limits.held_messages wait for their time",
     Reason.UNKNOWN_ALERT: "no open alert has this alert_id",
 }
 

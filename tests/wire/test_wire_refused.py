@@ -31,6 +31,7 @@ DECIDED_BEHIND_THE_DOOR = {
     Reason.TOO_LATE,
     Reason.CONFLICT,
     Reason.BEDS_FULL,
+    Reason.BED_FLOODED,
     Reason.UNKNOWN_ALERT,
 }
 
