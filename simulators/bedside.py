@@ -24,6 +24,8 @@ WEIGHTS_KG = (56, 64, 72, 80, 88, 96)
 
 SAPS_II = (38, 44)
 MINUTE_S = 60
+RACK_STEP_MS = 100
+"""The pumps of a rack are asked one after another: a stop on one is heard before a start on the next."""
 PUMP_EVERY_S = 1
 """How often a pump reports without a change; a change it reports at once."""
 
@@ -54,7 +56,8 @@ class Bedside:
         self.circulation = Circulation(self.patient, self._child("circulation"))
         self.monitor = Monitor(f"MON-{unit}-{bed}", self.new_boot(), self._child("cuff"))
         self._monitor_phase_ms = self._random.randrange(1000)
-        self._pumps: list[tuple[int, PumpChannel]] = []
+        self._rack_phase_ms = self._random.randrange(1000 - 3 * RACK_STEP_MS)
+        self._pumps: list[PumpChannel] = []
         self._second = 0
         self._outbox: list[Message] = []
 
@@ -77,7 +80,7 @@ class Bedside:
         """Another channel on the pole, in standby; each is a device of its own."""
         device = f"PMP-{self.bed}-{channel}".replace("/", "-")
         pump = PumpChannel(channel, device, self.new_boot(), bag, volume_ml, entered=bag.content)
-        self._pumps.append((self._random.randrange(1000), pump))
+        self._pumps.append(pump)
         return pump
 
     def give(self, pump: PumpChannel, dose_ug_per_kg_min: float) -> None:
@@ -111,13 +114,13 @@ class Bedside:
 
     def _delivered(self) -> tuple[float, float]:
         """What runs into the patient: norepinephrine in ug/min and vasopressin in U/min."""
-        norepinephrine = sum(p.delivered_per_min for _, p in self._pumps if p.bag.drug == "norepinephrine")
-        vasopressin = sum(p.delivered_per_min for _, p in self._pumps if p.bag.drug == "vasopressin")
+        norepinephrine = sum(p.delivered_per_min for p in self._pumps if p.bag.drug == "norepinephrine")
+        vasopressin = sum(p.delivered_per_min for p in self._pumps if p.bag.drug == "vasopressin")
         return norepinephrine, vasopressin
 
     def _one_second(self) -> list[Message]:
         mmhg = self.circulation.step(*self._delivered())
-        for _, pump in self._pumps:
+        for pump in self._pumps:
             pump.advance()
         sent = [*self._outbox, *self._measured(mmhg), *self._pump_reports()]
         self._outbox.clear()
@@ -129,10 +132,10 @@ class Bedside:
         return [Message(at_ms, where, payload) for payload in self.monitor.read(at_ms, mmhg)]
 
     def _pump_reports(self) -> Iterator[Message]:
-        for phase_ms, pump in self._pumps:
+        for place, pump in enumerate(self._pumps):
             if not pump.changed and self._second % self._pump_every_s:
                 continue
-            at_ms = self._now_ms + phase_ms
+            at_ms = self._now_ms + self._rack_phase_ms + place * RACK_STEP_MS
             status = pump.report(at_ms)
             if status is not None:
                 yield Message(at_ms, TOPICS.pump(self.bed, pump.channel), status)

@@ -29,7 +29,7 @@ VASOPRESSIN_U_PER_MIN = 0.03
 
 def stable(bed: Bedside) -> Script:
     """Norepinephrine at 0.08 holds MAP near 76 for an hour, and nobody touches anything. Made to raise
-    WEAN-READY after half an hour, and nothing else."""
+    WEAN-READY near minute 34 (half an hour after the first five-minute mean), and nothing else."""
     bed.admit()
     start_infusion(bed, 0.08, mmhg=76)
     yield 0
@@ -39,9 +39,9 @@ def septic_shock(bed: Bedside) -> Script:
     """MAP is near 72 on 0.10 until minute 4; then vasoplegia outruns the nurse: MAP is about 60 from
     minute 8 to 34, while the dose goes up to 0.15 (minute 10), 0.20 (18) and 0.26 (26). At minute 34
     vasopressin 0.03 U/min starts on channel 3 and norepinephrine goes to 0.30; MAP is above 70 from
-    minute 42. Reductions to 0.225 at minute 75 and to 0.17 at 107. Made to raise MAP-LOW (medium, then
-    high), ESC-SECOND-AGENT (medium from 0.10, high from 0.25) and ESC-THRESHOLD, which ends only after
-    minute 107."""
+    minute 42. Reductions to 0.225 at minute 75 and to 0.17 at 107. Made to raise MAP-LOW near minute 9
+    (high near 14), ESC-SECOND-AGENT (medium near 14, high at 26) and ESC-THRESHOLD from minute 27 to
+    108."""
     bed.admit(profile=Profile.SEPTIC_SHOCK)
     norepinephrine = start_infusion(bed, 0.10, mmhg=72)
     bed.add_pump("2", norepinephrine_bag())
@@ -62,20 +62,20 @@ def septic_shock(bed: Bedside) -> Script:
 
 def weaning_well(bed: Bedside) -> Script:
     """A recovering patient on 0.20, MAP near 76. A quarter comes off a little over every half hour: 0.15
-    at minute 32, then 0.113 (64), 0.085 (96), 0.064 (128) and 0.048 (160); the dose is never below 75 %
-    of the highest of the last 30 minutes, and MAP never below 65. Made to raise WEAN-READY at minute 30
-    and again before each further step, and neither WEAN-FAST nor WEAN-FAIL."""
+    at minute 36, then 0.113 (68), 0.085 (100), 0.064 (132) and 0.048 (164); the dose is never below 75 %
+    of the highest of the last 30 minutes, and MAP never below 65. Made to raise WEAN-READY near minute 34
+    and two minutes before each further step, which ends it; and nothing else."""
     bed.admit()
     norepinephrine = start_infusion(bed, 0.20, mmhg=76)
-    for minute, dose in ((32, 0.15), (64, 0.113), (96, 0.085), (128, 0.064), (160, 0.048)):
+    for minute, dose in ((36, 0.15), (68, 0.113), (100, 0.085), (132, 0.064), (164, 0.048)):
         yield from _recover_and_reduce(bed, norepinephrine, minute, dose)
 
 
 def weaning_fast(bed: Bedside) -> Script:
     """On 0.16 with MAP near 78. At minute 10 down to 0.12, as one may; at minute 18 down to 0.08, half of
     what ran within the last half hour. MAP falls to about 60 by minute 28. At minute 34 back to 0.12, and
-    MAP is above 70 from minute 45. Made to raise WEAN-FAST at minute 18, WEAN-FAIL and MAP-LOW near
-    minute 28."""
+    MAP is above 70 from minute 45. Made to raise WEAN-FAST at minute 18, WEAN-FAIL and MAP-LOW near 28
+    (high near 34), and ESC-SECOND-AGENT while MAP recovers."""
     bed.admit()
     norepinephrine = start_infusion(bed, 0.16, mmhg=78)
     yield 10
@@ -90,9 +90,10 @@ def weaning_fast(bed: Bedside) -> Script:
 
 
 def abrupt_stop(bed: Bedside) -> Script:
-    """On 0.12 with MAP near 74; at minute 12 the pump is stopped. MAP is below 65 by minute 16 and below
-    55 from minute 21 until the infusion, resumed at minute 26, has worked. Made to raise WEAN-STOP, then
-    MAP-LOW and MAP-CRIT."""
+    """On 0.12 with MAP near 74; at minute 12 the pump is stopped. MAP is below 65 by minute 15 and below
+    55 from minute 21 until the infusion, resumed at minute 26, has worked. Made to raise WEAN-STOP once
+    MAP is below the target, MAP-LOW near minute 17 and MAP-CRIT near 22, and ESC-SECOND-AGENT while MAP
+    recovers."""
     bed.admit()
     norepinephrine = start_infusion(bed, 0.12, mmhg=74)
     yield 12
@@ -148,7 +149,7 @@ def bag_changeover(bed: Bedside) -> Script:
     """On 0.08 with MAP near 84, from a bag that lasts 25 minutes. At minute 20 channel 1 stops and
     channel 2 takes over in the same second. At minute 45 channel 2 stops, and channel 1 with its new bag
     starts two minutes later: a gap within the grace. Made to raise the near end of infusion (TECH-PUMP)
-    from minute 15, and no WEAN-STOP."""
+    from minute 15; neither WEAN-STOP nor WEAN-FAST."""
     bed.admit()
     lasting_25_min_ml = 25 * 0.08 * bed.patient.weight_kg / 16
     first = start_infusion(bed, 0.08, mmhg=84, volume_ml=lasting_25_min_ml)
@@ -180,7 +181,8 @@ def wrong_concentration(bed: Bedside) -> Script:
 def hypotension_missed(bed: Bedside) -> Script:
     """On 0.10 with MAP near 72, sinking to 59 from minute 6 to 10, and to about 50 from minute 21 to 28.
     Nobody touches the pump until minute 40, when the dose goes to 0.15; MAP is above 65 from minute 48.
-    Made to raise MAP-LOW (medium, then high), MAP-CRIT, and ESC-SECOND-AGENT (medium)."""
+    Made to raise MAP-LOW near minute 10, high near 16, and with it ESC-SECOND-AGENT (medium); MAP-CRIT
+    near minute 23."""
     bed.admit()
     norepinephrine = start_infusion(bed, 0.10, mmhg=72)
     yield 6
@@ -207,7 +209,8 @@ def artefacts(bed: Bedside) -> Script:
     """On 0.10 with MAP near 74. A flush of 8 s at minute 6 is too short to matter. At minute 15 a blood
     sample takes 40 s and is marked as an artefact; at minute 22 a flush of 30 s is not marked, only
     absurd; at minute 28 the line is zeroed for 20 s. From minute 34 it is damped, and from 36 to 40 says
-    so. Made to raise TECH-MAP-ARTEFACT at minutes 15, 22, 28 and 36; no pressure alarm."""
+    so. Made to raise TECH-MAP-ARTEFACT and, 15 s without a valid sample, TECH-MAP-LOST at minutes 15, 22,
+    28 and 36; no pressure alarm."""
     bed.admit()
     start_infusion(bed, 0.10, mmhg=74)
     yield 6
@@ -292,7 +295,7 @@ WARD_ORDER = (
     Scenario(line_lost, 60),
     Scenario(no_weight, 60),
     Scenario(hypotension_missed, 60),
-    Scenario(weaning_well, 180),
+    Scenario(weaning_well, 190),
     Scenario(bag_changeover, 70),
     Scenario(wrong_concentration, 60),
     Scenario(monitor_lost, 60),
