@@ -1,17 +1,27 @@
-"""What is provisioned for Prometheus and Grafana: each query, and where it stands."""
+"""What is deployed, read as those who deploy it will: the compose file, each query and where it stands."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from ruamel.yaml import YAML
 
 from .system import ROOT
 
 DASHBOARDS = ROOT / "config" / "grafana" / "dashboards"
+COMPOSE: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 RULES = ROOT / "config" / "prometheus" / "streamproc.rules.yml"
 VARIABLES = {"$__rate_interval": "1m", "$__interval": "15s", "$unit": ".*", "$bed": ".*"}
+
+
+def options(service: str, flag: str) -> list[str]:
+    """The values given with a flag in a service's command."""
+    words = SERVICES[service]["command"]
+    return [value for word, value in itertools.pairwise(words) if word == flag]
 
 
 def panel_queries() -> Iterator[tuple[str, str, str]]:

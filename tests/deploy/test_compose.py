@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from simulators.ward import showcase
+from streamproc.config import load
+
+from .provisioned import COMPOSE, SERVICES, options
 from .system import ROOT, output, program
-
-COMPOSE = YAML(typ="safe").load(ROOT / "docker-compose.yml")
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-BEDS = [f"icu-a/bed-{number}" for number in range(1, 9)]
-
-
-def options(service: str, flag: str) -> list[str]:
-    """The values given with a flag in a service's command."""
-    words = SERVICES[service]["command"]
-    return [value for word, value in itertools.pairwise(words) if word == flag]
 
 
 def test_docker_compose_accepts_it() -> None:
@@ -66,17 +58,28 @@ def test_there_is_no_secret_inside() -> None:
     assert not re.search(r"passw|secret|token|api_?key", settings, re.IGNORECASE)
 
 
+def test_the_processor_takes_what_the_compose_file_tells_it() -> None:
+    """With its settings and the mounted configuration, the processor would start."""
+    settings = load(ROOT / "config", options("processor", "--set"))
+    assert (settings.mqtt.host, settings.mqtt.port) == ("mosquitto", 1883)
+    assert f"127.0.0.1:{settings.http.port}:{settings.http.port}" in SERVICES["processor"]["ports"]
+    assert settings.clock.source == "wall"
+    assert f"processor-state:{settings.state.dir}" in SERVICES["processor"]["volumes"]
+
+
 def test_the_processor_expects_the_beds_that_are_simulated() -> None:
     """A bed on the roster that nobody simulates would be silent for ever, and say so."""
-    (roster,) = (value for value in options("processor", "--set") if value.startswith("roster="))
-    assert json.loads(roster.removeprefix("roster=")) == BEDS
-    assert options("simulators", "--beds") == [str(len(BEDS))]
+    settings = load(ROOT / "config", options("processor", "--set"))
+    ward = showcase(len(settings.roster), "icu-a", seed=1, start_ms=0, duration_s=60)
+    heard = {"/".join(message.topic.split("/")[2:4]) for message in ward.play()}
+    assert heard == set(settings.roster)
+    assert options("simulators", "--beds") == [str(len(settings.roster))]
 
 
 def test_the_processor_is_where_prometheus_looks() -> None:
+    settings = load(ROOT / "config", options("processor", "--set"))
     targets = YAML(typ="safe").load(ROOT / "config" / "prometheus" / "targets" / "processor.yml")
-    assert targets == [{"targets": ["processor:9464"]}]
-    assert SERVICES["processor"]["ports"] == ["127.0.0.1:9464:9464"]
+    assert targets == [{"targets": [f"processor:{settings.http.port}"]}]
 
 
 def test_the_image_installs_only_what_is_locked() -> None:

@@ -7,10 +7,14 @@ import re
 
 import pytest
 
-from .exported import SERIES
+from streamproc.config import load
+
 from .promql import names
 from .provisioned import DASHBOARDS, panel_queries, rule_expressions
+from .simulated_ward import History
+from .system import ROOT
 
+SETTINGS = load(ROOT / "config", ())
 QUERIES = {where: expression for where, expression, _ in panel_queries()} | dict(rule_expressions())
 WHAT_A_WARD_NEEDS = (
     "map_mmhg",
@@ -30,14 +34,14 @@ WHAT_A_WARD_NEEDS = (
 
 
 @pytest.mark.parametrize("where", QUERIES)
-def test_a_query_names_only_what_is_exported(where: str) -> None:
+def test_a_query_names_only_what_is_exported(history: History, where: str) -> None:
     """A metric or label that is not exported draws an empty panel, or an alert that never fires."""
-    named = names(QUERIES[where])
+    named, exported = names(QUERIES[where]), history.series()
     assert named.selected, "names no metric at all"
     for metric, labels in named.selected.items():
-        assert metric in SERIES, f"{metric} is not exported"
-        assert labels <= SERIES[metric], f"{metric} has no label {sorted(labels - SERIES[metric])}"
-    somewhere = frozenset[str]().union(*(SERIES[metric] for metric in named.selected))
+        assert metric in exported, f"{metric} is not exported"
+        assert labels <= exported[metric], f"{metric} has no label {sorted(labels - exported[metric])}"
+    somewhere = frozenset[str]().union(*(exported[metric] for metric in named.selected))
     assert named.grouped <= somewhere, f"no metric here has {sorted(named.grouped - somewhere)}"
 
 
@@ -46,12 +50,19 @@ def test_the_ward_dashboard_shows_what_a_ward_needs() -> None:
     assert {"streamproc_" + name for name in WHAT_A_WARD_NEEDS} <= shown
 
 
-def test_the_dose_panel_draws_the_escalation_line() -> None:
-    """0.25 mcg/kg/min is where the rule table escalates, so it is drawn."""
+@pytest.mark.parametrize(
+    ("title", "line"),
+    [
+        ("MAP against its target", SETTINGS.terms.map_target_mmhg),
+        ("Norepinephrine dose", SETTINGS.rules.esc_threshold.threshold_mcg_per_kg_min),
+    ],
+)
+def test_a_line_is_drawn_where_the_rules_decide(title: str, line: float) -> None:
+    """The numbers in force, not another copy of them."""
     panels = json.loads((DASHBOARDS / "ward.json").read_text())["panels"]
-    dose = next(panel for panel in panels if panel["title"] == "Norepinephrine dose")
-    steps = dose["fieldConfig"]["defaults"]["thresholds"]["steps"]
-    assert [step["value"] for step in steps] == [None, 0.25]
+    shown = next(panel for panel in panels if panel["title"] == title)
+    steps = shown["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert [step["value"] for step in steps] == [None, line]
 
 
 def test_panels_do_not_overlap_and_have_numbers_of_their_own() -> None:

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
+from .provisioned import SERVICES
 from .system import ROOT, accepts, free_port, output, program, server
 
 MOUNTED = ROOT / "config" / "mosquitto"
-COMPOSE = YAML(typ="safe").load(ROOT / "docker-compose.yml")["services"]["mosquitto"]
+COMPOSE = SERVICES["mosquitto"]
 DEFAULT_QUEUE = 1000
 """What mosquitto keeps for an absent client unless it is told otherwise."""
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import re
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,33 +15,30 @@ from typing import Any
 
 import pytest
 
-from .exposition import exposition, history
 from .provisioned import filled_in, panel_queries, rule_expressions
+from .simulated_ward import History
 from .system import ROOT, eventually, free_port, output, program, server
 
 PROMETHEUS = ROOT / "config" / "prometheus"
 MOUNTED = ("prometheus.yml", "streamproc.rules.yml")
-HISTORY_S = 1800
 PANELS = {where: (expression, legend) for where, expression, legend in panel_queries()}
 
 
-class Processor(BaseHTTPRequestHandler):
-    """Answers `/metrics` with made-up figures."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.end_headers()
-        self.wfile.write(exposition(int(time.time())).encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Scrapes are no news."""
-
-
 @contextlib.contextmanager
-def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
-    """An HTTP server on a free port of 127.0.0.1."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+def served(exposition: bytes) -> Iterator[int]:
+    """Serve this at `/metrics`, on a free port of 127.0.0.1."""
+
+    class Metrics(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/metrics" else 404)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.end_headers()
+            self.wfile.write(exposition)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Scrapes are no news."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Metrics) as http:
         threading.Thread(target=http.serve_forever, daemon=True).start()
         yield http.server_port
         http.shutdown()
@@ -77,27 +73,23 @@ def promtool() -> str:
 
 
 @pytest.fixture(scope="module")
-def now_s() -> int:
-    return int(time.time())
-
-
-@pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory, promtool: str, now_s: int) -> Iterator[Prometheus]:
-    """Half an hour of history, and a processor to scrape.
+def prometheus(
+    tmp_path_factory: pytest.TempPathFactory, promtool: str, history: History
+) -> Iterator[Prometheus]:
+    """A quarter of an hour of history, and a processor to scrape.
 
     The mounted files stand in the test's folder as links, as the compose file's mounts stand in the
     container's: the same bytes, beside another `targets/`.
     """
     binary = program("prometheus", "prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
-    instants = range(now_s - HISTORY_S, now_s, 15)
-    (folder / "history.txt").write_text("".join(line + "\n" for line in history(instants)))
+    (folder / "history.txt").write_text("".join(line + "\n" for line in history.openmetrics()))
     output([promtool, "tsdb", "create-blocks-from", "openmetrics", folder / "history.txt", folder / "tsdb"])
     for name in MOUNTED:
         (folder / name).symlink_to(PROMETHEUS / name)
     port = free_port()
     command = [binary, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/tsdb"]
-    with served(Processor) as target:
+    with served(history.last) as target:
         (folder / "targets").mkdir()
         (folder / "targets" / "processor.yml").write_text(f'- targets: ["127.0.0.1:{target}"]\n')
         running = Prometheus(port)
@@ -158,10 +150,10 @@ def test_every_rule_is_evaluated(prometheus: Prometheus) -> None:
 
 
 @pytest.mark.parametrize("where", PANELS)
-def test_every_panel_shows_something(prometheus: Prometheus, now_s: int, where: str) -> None:
-    """Each query parses, finds series in half an hour of history, and its legend's labels are there."""
+def test_every_panel_shows_something(prometheus: Prometheus, history: History, where: str) -> None:
+    """Each query parses, finds figures in a simulated ward's history, and its legend's labels are there."""
     expression, legend = PANELS[where]
-    found = prometheus.get("/api/v1/query", query=filled_in(expression), time=str(now_s - HISTORY_S // 2))
+    found = prometheus.get("/api/v1/query", query=filled_in(expression), time=str(history.end_s))
     assert found["result"], "nothing to show"
     for series in found["result"]:
         assert set(re.findall(r"{{(\w+)}}", legend)) <= set(series["metric"])
