@@ -1,0 +1,417 @@
+"""The durable log: what was received, in the order in which it is applied. Recovery reads it again.
+
+A batch is on disk before `append` returns, and a failed write is never taken for a success: after
+the first one this journal takes nothing more. It knows bytes and positions, nothing clinical.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self, TypeVar
+
+import structlog
+
+SCHEMA_VERSION = 1
+_APPLICATION_ID = 0x57415244
+_FRAMES_VERSION = 1
+_SNAPSHOT_VERSION = 1
+_SNAPSHOTS_KEPT = 3
+_ROWS_AT_A_TIME = 200
+"""Rows read, or forgotten, between two chances for an append."""
+_BUSY_S = 5.0
+
+_SEAL = struct.Struct(">BI")
+"""Version of the encoding, and the CRC-32 of all that follows."""
+_PLACE = struct.Struct(">qqI")
+"""Position, received_ms, number of messages."""
+_MESSAGE = struct.Struct(">BHI")
+"""Flags, bytes of the topic, bytes of the payload; the two follow."""
+_RETAINED = 1
+
+_SCHEMA = """
+CREATE TABLE batch (position INTEGER PRIMARY KEY, received_ms INTEGER NOT NULL, frames BLOB NOT NULL);
+CREATE TABLE mark (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE snapshot (
+    position INTEGER PRIMARY KEY, version INTEGER NOT NULL, json BLOB NOT NULL, checksum INTEGER NOT NULL
+);
+"""
+
+_READ = (
+    "SELECT position, received_ms, frames FROM batch WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?"
+)
+_RECEIVED_AT = "SELECT received_ms FROM batch WHERE position = ?"
+_SET_MARK = "INSERT OR REPLACE INTO mark VALUES (?, ?)"
+
+Mark = str | int
+_T = TypeVar("_T")
+_log = structlog.stdlib.get_logger()
+
+
+class JournalInUse(Exception):
+    """Another process has this journal open; the message names it."""
+
+
+class JournalTooNew(Exception):
+    """A later version of this program has written the journal; this one can't read it safely."""
+
+
+class JournalCorrupt(Exception):
+    """What stands at `position` is not what was written, or is missing."""
+
+    def __init__(self, position: int, why: str) -> None:
+        super().__init__(f"journal position {position}: {why}")
+        self.position = position
+
+
+class JournalFailed(Exception):
+    """A write or its sync has failed: nothing more is taken until the process has started anew."""
+
+
+class Message(Protocol):
+    """What is journaled of a message: enough to decode it again to the same event."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def payload(self) -> bytes: ...
+    @property
+    def retained(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A message as it was read back."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was taken over in one commit at `received_ms`; without messages it is a tick."""
+
+    position: int
+    received_ms: int
+    messages: tuple[Recorded, ...]
+
+
+class Journal(Protocol):
+    """The port: an ordered log that survives us. Positions are 1, 2, 3 …"""
+
+    @property
+    def position(self) -> int:
+        """The last durable position; 0 while there is none."""
+        ...
+
+    async def append(
+        self, received_ms: int, messages: Sequence[Message], marks: Mapping[str, Mark] = ...
+    ) -> int:
+        """Return the batch's position once it is durable."""
+        ...
+
+    def read(self, from_position: int) -> Iterator[Batch]:
+        """Every batch from this position on, in order, without a gap."""
+        ...
+
+
+def encode_frames(position: int, received_ms: int, messages: Sequence[Message]) -> bytes:
+    """One batch as one blob. The checksum covers its place and time, too: rows can't be swapped."""
+    place = _PLACE.pack(position, received_ms, len(messages))
+    parts = list[bytes]()
+    for message in messages:
+        topic = message.topic.encode()
+        flags = _RETAINED if message.retained else 0
+        parts += (_MESSAGE.pack(flags, len(topic), len(message.payload)), topic, message.payload)
+    body = b"".join(parts)
+    return b"".join((_SEAL.pack(_FRAMES_VERSION, zlib.crc32(body, zlib.crc32(place))), place, body))
+
+
+def decode_frames(position: int, received_ms: int, frames: object) -> Batch:
+    """Read a batch back, or raise `JournalCorrupt`."""
+    if not isinstance(frames, bytes) or len(frames) < _SEAL.size + _PLACE.size:
+        raise JournalCorrupt(position, "no frames in the row")
+    version, checksum = _SEAL.unpack_from(frames)
+    if version != _FRAMES_VERSION:
+        raise JournalCorrupt(position, f"frames of version {version}, known is {_FRAMES_VERSION}")
+    if zlib.crc32(memoryview(frames)[_SEAL.size :]) != checksum:
+        raise JournalCorrupt(position, "the checksum does not match")
+    written_position, written_ms, count = _PLACE.unpack_from(frames, _SEAL.size)
+    if (written_position, written_ms) != (position, received_ms):
+        raise JournalCorrupt(position, f"the row was written as position {written_position} at {written_ms}")
+    return Batch(position, received_ms, tuple(_messages(frames, count)))
+
+
+def _messages(frames: bytes, count: int) -> Iterator[Recorded]:
+    at = _SEAL.size + _PLACE.size
+    for _ in range(count):
+        flags, topic_bytes, payload_bytes = _MESSAGE.unpack_from(frames, at)
+        payload_at = at + _MESSAGE.size + topic_bytes
+        topic = frames[at + _MESSAGE.size : payload_at].decode()
+        at = payload_at + payload_bytes
+        yield Recorded(topic, frames[payload_at:at], bool(flags & _RETAINED))
+
+
+class SqliteJournal:
+    """The journal in one SQLite file, for one process at a time.
+
+    One thread of its own writes, in the order of the calls, so that no sync ever holds the event
+    loop; reading back, which recovery does before anything else, is done by the caller's thread.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = Path(path).absolute()
+        self._lock = _take_lock(self._path)
+        try:
+            self._database = _open(self._path)
+            self._position = self._last_position()
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._failure: str | None = None
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Finish what was begun, then let go of the file and its lock; safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._database.close)
+        finally:
+            self._writer.shutdown(wait=False)
+            os.close(self._lock)
+
+    @property
+    def position(self) -> int:
+        """The last durable position; 0 while there is none."""
+        return self._position
+
+    @property
+    def failed(self) -> bool:
+        """Whether a write has failed; nothing more is taken then."""
+        return self._failure is not None
+
+    @property
+    def first_position(self) -> int:
+        """The oldest position that can still be read; above `position` where there is none."""
+        with closing(self._reading()) as database:
+            (first,) = database.execute("SELECT min(position) FROM batch").fetchone()
+        return self._position + 1 if first is None else int(first)
+
+    # --- the log -------------------------------------------------------------------------------
+
+    async def append(
+        self, received_ms: int, messages: Sequence[Message], marks: Mapping[str, Mark] | None = None
+    ) -> int:
+        """Return the batch's position once it, and the marks with it, are durable."""
+        return await self._write(lambda: self._append(received_ms, messages, marks or {}))
+
+    def _append(self, received_ms: int, messages: Sequence[Message], marks: Mapping[str, Mark]) -> int:
+        position = self._position + 1
+        frames = encode_frames(position, received_ms, messages)
+        with self._commit() as database:
+            database.execute("INSERT INTO batch VALUES (?, ?, ?)", (position, received_ms, frames))
+            database.executemany(_SET_MARK, list(marks.items()))
+        self._position = position
+        return position
+
+    def read(self, from_position: int) -> Iterator[Batch]:
+        """Every batch from this position on, in order; a gap or a damaged row raises `JournalCorrupt`."""
+        expected, last = from_position, self._position
+        with closing(self._reading()) as database:
+            database.text_factory = bytes  # what damage has turned into text is still to reach the checksum
+            while expected <= last:
+                for position, received_ms, frames in _rows(database, expected, last):
+                    if position != expected:
+                        raise JournalCorrupt(expected, f"missing, the next is {position}")
+                    yield decode_frames(position, received_ms, frames)
+                    expected += 1
+
+    async def forget_before(self, position: int) -> int:
+        """Remove the batches before this one, save those that a kept snapshot needs; how many went."""
+        forgotten = 0
+        while removed := await self._write(lambda: self._forget_some(position)):
+            forgotten += removed
+        return forgotten
+
+    def _forget_some(self, position: int) -> int:
+        """A few rows in a commit of their own, so that appends come in between."""
+        with self._commit() as database:
+            return database.execute(
+                "DELETE FROM batch WHERE position IN (SELECT position FROM batch WHERE position < ?"
+                " AND position <= (SELECT min(position) FROM snapshot) ORDER BY position LIMIT ?)",
+                (position, _ROWS_AT_A_TIME),
+            ).rowcount
+
+    def position_at(self, received_ms: int) -> int:
+        """The first kept position that was received at or after this; one past the last if none was."""
+        first, beyond = self.first_position, self._position + 1
+        with closing(self._reading()) as database:
+            while first < beyond:
+                middle = (first + beyond) // 2
+                row = database.execute(_RECEIVED_AT, (middle,)).fetchone()
+                if row is None or row[0] < received_ms:
+                    first = middle + 1
+                else:
+                    beyond = middle
+        return first
+
+    # --- marks and snapshots -------------------------------------------------------------------
+
+    def mark(self, name: str) -> Mark | None:
+        """A small durable fact, such as how far the feed has been acknowledged."""
+        with closing(self._reading()) as database:
+            row = database.execute("SELECT value FROM mark WHERE name = ?", (name,)).fetchone()
+        return None if row is None else row[0]
+
+    async def set_marks(self, marks: Mapping[str, Mark]) -> None:
+        """Set these, in a commit of their own."""
+
+        def set_them() -> None:
+            with self._commit() as database:
+                database.executemany(_SET_MARK, list(marks.items()))
+
+        await self._write(set_them)
+
+    async def save_snapshot(self, position: int, json: bytes) -> None:
+        """Keep the state as of the batch at `position`, and the few newest snapshots beside it."""
+        if not 0 < position <= self._position:
+            raise ValueError(f"no batch {position} to take a snapshot of, the last is {self._position}")
+
+        row = (position, _SNAPSHOT_VERSION, json, _snapshot_checksum(position, json))
+
+        def save() -> None:
+            with self._commit() as database:
+                database.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", row)
+                database.execute(
+                    "DELETE FROM snapshot WHERE position NOT IN"
+                    " (SELECT position FROM snapshot ORDER BY position DESC LIMIT ?)",
+                    (_SNAPSHOTS_KEPT,),
+                )
+
+        await self._write(save)
+
+    def newest_snapshot(self) -> tuple[int, bytes] | None:
+        """The newest sound snapshot and its position; a damaged one is passed over, and said so."""
+        with closing(self._reading()) as database:
+            rows = database.execute(
+                "SELECT position, version, json, checksum FROM snapshot ORDER BY position DESC"
+            )
+            for position, version, json, checksum in rows:
+                if version == _SNAPSHOT_VERSION and _snapshot_checksum(position, json) == checksum:
+                    return position, json
+                _log.error("snapshot_found_corrupt", position=position, version=version)
+        return None
+
+    # --- writing and reading -------------------------------------------------------------------
+
+    async def _write(self, work: Callable[[], _T]) -> _T:
+        """Have the writer's thread do it, after all that was asked of it before."""
+        if self._closed:
+            raise JournalFailed(f"{self._path} is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+
+    @contextmanager
+    def _commit(self) -> Iterator[sqlite3.Connection]:
+        """One transaction. After a failure the disk's state is unknown, so nothing is ever tried again."""
+        if self._failure is not None:
+            raise JournalFailed(self._failure)
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            yield self._database
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._failure = f"{self._path}: {error} ({getattr(error, 'sqlite_errorname', 'unknown')})"
+            _log.critical("journal_failed", reason=self._failure)
+            raise JournalFailed(self._failure) from error
+
+    def _reading(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
+
+    def _last_position(self) -> int:
+        (last,) = self._database.execute(
+            "SELECT max(ifnull((SELECT max(position) FROM batch), 0),"
+            " ifnull((SELECT max(position) FROM snapshot), 0))"
+        ).fetchone()
+        return int(last)
+
+
+def _rows(database: sqlite3.Connection, expected: int, last: int) -> Iterator[tuple[int, int, bytes]]:
+    """The next rows, one by one, so that damage is met at its place; at least one, or it is missing."""
+    begun = expected
+    try:
+        for row in database.execute(_READ, (expected, last, _ROWS_AT_A_TIME)):
+            expected += 1
+            yield row
+    except sqlite3.DatabaseError as error:
+        raise JournalCorrupt(expected, str(error)) from error
+    if expected == begun:
+        raise JournalCorrupt(expected, f"missing, the last should be {last}")
+
+
+def _snapshot_checksum(position: int, json: bytes) -> int:
+    return zlib.crc32(json, position)
+
+
+def _take_lock(path: Path) -> int:
+    """Hold the side file for as long as we live; the kernel lets go of it however we end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
+        os.close(lock)
+        raise JournalInUse(f"{path} is in use by process {holder}") from None
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    return lock
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # telemetry is for its owner only
+    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
+    try:
+        _check_schema(path, database)
+        if database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+            raise JournalFailed(f"{path}: this file system allows no write-ahead log")
+        database.execute("PRAGMA synchronous = FULL")
+    except BaseException as error:
+        database.close()
+        if isinstance(error, sqlite3.Error):
+            raise JournalFailed(f"{path}: {error}") from error
+        raise
+    return database
+
+
+def _check_schema(path: Path, database: sqlite3.Connection) -> None:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and application != _APPLICATION_ID:
+        raise JournalFailed(f"{path} is not a journal")
+    if version > SCHEMA_VERSION:
+        raise JournalTooNew(f"{path} has schema version {version}, this program knows {SCHEMA_VERSION}")
+    if not tables:
+        database.executescript(
+            f"BEGIN; PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+            f"{_SCHEMA} COMMIT;"
+        )
