@@ -173,7 +173,7 @@ def _listening(port: int) -> bool:
 
 def _end_with_parent() -> None:
     """The parent holds our standard input open; its end, however it came, is ours."""
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -182,7 +182,10 @@ def _serve(configuration: str) -> None:
     import iotcore  # here, because only the child needs it
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    iotcore.Broker(config_path=configuration).run_forever()
+    try:
+        iotcore.Broker(config_path=configuration).run_forever()
+    except (OSError, ValueError) as error:
+        sys.exit(f"{error}")
 
 
 if __name__ == "__main__":
