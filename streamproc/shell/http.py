@@ -106,6 +106,7 @@ def _listener(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # from now on nobody is refused: who comes early waits until the loop turns
     except OSError as error:
         listener.close()
         wrong = f"http.host {host}, http.port {port}: {error.strerror}"
