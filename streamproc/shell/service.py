@@ -86,7 +86,7 @@ class Service:
     on_change: Callable[[Change], None] = lambda change: None
     meters: Meters = field(default_factory=Meters)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    last_step_s: float = 0.0
+    last_step_s: float = field(default_factory=time.time)
     caught_up: bool = False
     _early: list[Delivery] = field(default_factory=list)
     _show_again: bool = False

@@ -143,6 +143,12 @@ async def test_ready_means_connected_and_alive_does_not(
 async def test_a_processor_that_says_where_it_listens_is_listening(new_processor: StartProcessor) -> None:
     """Whoever reads the line may connect at once; nobody is refused for being early."""
     processor = await new_processor(free_port()).start()
+    assert (await processor.get("/"))[0] == 200
+
+
+async def test_a_processor_is_alive_before_its_first_round(new_processor: StartProcessor) -> None:
+    """A supervisor that looks at once must not take a start for a hang."""
+    processor = await new_processor(free_port(), "clock.tick_s=5").start()
     assert (await processor.get("/healthz"))[0] == 200
 
 
