@@ -241,8 +241,8 @@ class Trend:
         self._origin.append(self._origin_index(sample))
 
     def _insert(self, index: int, time_ms: int, value: int, hold_ms: int, sample: SampleId) -> None:
-        if time_ms < self._time[-1] - self.retention_ms:
-            return  # older than any window
+        if index == 0 and self._time[0] <= self._time[-1] - self.retention_ms:
+            return  # what it held ended before any window begins
         self._time.insert(index, time_ms)
         self._value.insert(index, value)
         self._hold.insert(index, hold_ms)
