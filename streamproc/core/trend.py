@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from math import ceil
+from math import ceil, floor
 from typing import Any
 
 from streamproc.core.finding import NEVER, Finding, found, unknown
@@ -26,6 +26,12 @@ COMPACT_AFTER = 256
 def part_ms(share: float, span_ms: int) -> int:
     """The least whole number of ms that is `share` (0..1, as written) of `span_ms`."""
     return ceil(Fraction(repr(share)) * span_ms)
+
+
+@lru_cache(maxsize=256)
+def most_ms(share: float, span_ms: int) -> int:
+    """The greatest whole number of ms that is not more than `share` (0..1, as written) of `span_ms`."""
+    return floor(Fraction(repr(share)) * span_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,7 @@ class Trend:
 
     def share_above(self, name: str, share: float, at_ms: int, span_ms: int) -> Finding:
         """Whether the integral of a 0/1 quantity is more than `share` of the whole window."""
-        area, limit_ms = self.window(at_ms, span_ms).area, part_ms(share, span_ms)
+        area, limit_ms = self.window(at_ms, span_ms).area, most_ms(share, span_ms)
         until_ms = at_ms + (area - limit_ms if area > limit_ms else limit_ms - area + 1)
         if area <= limit_ms and not self.now(at_ms):
             until_ms = NEVER  # nothing adds to it until a sample comes
