@@ -98,7 +98,9 @@ class Trend:
 
     def now(self, at_ms: int) -> int | None:
         """The value that holds at `at_ms`, or None if nothing does."""
-        index = bisect_right(self._time, at_ms) - 1
+        index = len(self._time) - 1
+        if index >= 0 and at_ms < self._time[index]:
+            index = bisect_right(self._time, at_ms) - 1
         if index < 0 or at_ms >= self._time[index] + self._hold[index]:
             return None
         return self._value[index]
