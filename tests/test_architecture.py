@@ -122,9 +122,8 @@ def offenders(rule: Rule, *folders: str) -> list[str]:
 
 
 core_imports = imports_outside("streamproc.core")
-rules_imports = imports_outside(
-    "streamproc.core", "streamproc.rules", "annotated_types"
-)  # ranges: pure constants
+# A rule's parameters carry their ranges as annotations, which are constants without any behaviour.
+rules_imports = imports_outside("streamproc.core", "streamproc.rules", "annotated_types")
 simulator_imports_of_ours = imports_outside("streamproc.wire", "streamproc.core.events", "simulators")
 
 
