@@ -71,8 +71,9 @@ class Titration:
         now = self.now
         present = now.per_kg_nano if now and now.per_kg_nano is not None else 0
         past = self._peaks[0][0] if self._peaks and self._peaks[0][1] > start_ms else 0
+        known = now is None or now.per_kg_nano is not None
         unknown_ms = self.unknown_until_ms
-        return max(present, past), unknown_ms is None or unknown_ms <= start_ms
+        return max(present, past), known and (unknown_ms is None or unknown_ms <= start_ms)
 
     def peak_ends_ms(self, at_ms: int) -> int | None:
         """When the window will have passed the peak or the unknown stretch that it holds now."""
