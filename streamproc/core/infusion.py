@@ -101,7 +101,8 @@ class Delivery:
         if from_ms is None:
             return False
         newest = self.titration.now
-        if newest is None or from_ms > newest.since_ms:
+        last_ms = max(stretches[-1].since_ms for stretches in self.channels.values())
+        if last_ms <= from_ms and (newest is None or from_ms > newest.since_ms):
             self.titration.enter(dose_of(from_ms, self._total(from_ms)))
         else:
             self._rewrite(from_ms)
