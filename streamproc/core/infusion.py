@@ -81,6 +81,14 @@ class Delivery:
         self._forget(stretches, time_ms - self.titration.retention_ms)
         self._changed(time_ms)
 
+    def regain(self, channel: str, time_ms: int) -> None:
+        """The channel was heard at `time_ms`: a loss that was noted for later never was."""
+        stretches = self.channels[channel]
+        newest = stretches[-1]
+        if newest.since_ms > time_ms and newest.flow.unknown is DoseUnknown.CONTACT_LOST:
+            stretches.pop()
+            self._changed(newest.since_ms)
+
     def _fill_gap(self, stretches: list[Stretch], time_ms: int, flow: Flow) -> None:
         """A late report; where other reports surround it, theirs stand."""
         index = next((i for i, s in enumerate(stretches) if s.since_ms > time_ms), len(stretches))
@@ -157,6 +165,8 @@ class Infusions:
         if _same_delivery(before, status) and not channel.lost:
             self.delivery(status.drug).confirm(status.channel, status.time_ms)
             return
+        if channel.lost:
+            self.delivery(before.drug).regain(status.channel, status.time_ms)
         channel.lost = False
         if before.drug != status.drug:
             self.delivery(before.drug).deliver(status.channel, status.time_ms, NOTHING)

@@ -1,0 +1,332 @@
+"""Pump channels to one dose: sums, hand-overs, lost contact, late reports, weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pump_reports import infusions, nano, report, tell
+
+from streamproc.core.dose import Dose, DoseUnknown
+from streamproc.core.events import PumpState, PumpStatus
+from streamproc.core.infusion import Infusions
+
+laws = settings(max_examples=150, deadline=None, print_blob=True)
+SECOND_MS = 1_000
+LOSS_MS = 15_000
+DRUG = "norepinephrine"
+NEVER_MS = 1 << 62
+
+
+def present(pumps: Infusions, drug: str = DRUG) -> Dose:
+    dose = pumps.dose(drug)
+    assert dose is not None
+    return dose
+
+
+def doses(pumps: Infusions, drug: str = DRUG) -> list[tuple[int, int | None]]:
+    """Every dose that the record shows, with the instant since which it ran."""
+    return [(step.since_ms, step.per_kg_nano) for step in pumps.titration(drug).steps]
+
+
+def lose(pumps: Infusions, at_ms: int) -> None:
+    pumps.lose_contact(at_ms)
+    pumps.settle()
+
+
+# sums and hand-overs
+
+
+def test_channels_of_one_drug_add_up() -> None:
+    """0.15 and 0.1 are 0.25, at the threshold and not near it."""
+    pumps = infusions()
+    tell(pumps, report(0.15), report(0.1, channel="2"), report(0.3, channel="3", drug="epinephrine"))
+    assert present(pumps).per_kg_nano == nano("0.25")
+
+
+def test_one_unknown_channel_makes_the_dose_unknown() -> None:
+    pumps = infusions()
+    tell(pumps, report(0.15), report(5.0, "mL/h", channel="2"))
+    assert (present(pumps).per_kg_nano, present(pumps).unknown) == (None, DoseUnknown.NO_CONCENTRATION)
+
+
+@pytest.mark.parametrize("first", ["1", "2"])
+def test_a_hand_over_within_one_instant_never_reads_0(first: str) -> None:
+    """One bag stops as the other starts: the record shows no gap, whichever report is entered first."""
+    pumps = infusions()
+    second = "2" if first == "1" else "1"
+    tell(pumps, report(0.1, channel=first), report(state=PumpState.STOPPED, channel=second))
+    handed_over = [
+        report(state=PumpState.STOPPED, channel=first, at_ms=5_000),
+        report(0.1, channel=second, at_ms=5_000),
+    ]
+    tell(pumps, *sorted(handed_over, key=lambda each: each.channel))
+    assert doses(pumps) == [(0, nano("0.1"))]
+
+
+def test_while_a_bag_is_changed_the_dose_is_what_actually_runs() -> None:
+    pumps = infusions()
+    tell(pumps, report(0.1), report(state=PumpState.STOPPED, at_ms=5_000), report(0.1, channel="2", at_ms=9_000))
+    assert doses(pumps) == [(0, nano("0.1")), (5_000, 0), (9_000, nano("0.1"))]
+
+
+def test_a_channel_that_changes_its_drug_stops_the_first() -> None:
+    pumps = infusions()
+    tell(pumps, report(0.1), report(0.2, drug="epinephrine", at_ms=5_000))
+    assert doses(pumps) == [(0, nano("0.1")), (5_000, 0)]
+    assert doses(pumps, "epinephrine") == [(5_000, nano("0.2"))]
+
+
+def test_a_repeated_report_changes_nothing() -> None:
+    pumps = infusions()
+    tell(pumps, *(report(0.1, at_ms=second * SECOND_MS) for second in range(100)))
+    assert doses(pumps) == [(0, nano("0.1"))]
+    assert not pumps.settle()
+
+
+# lost contact
+
+
+@pytest.mark.parametrize("state", [PumpState.INFUSING, PumpState.PAUSED, PumpState.KVO])
+def test_a_channel_that_may_run_is_unknown_once_it_is_lost(state: PumpState) -> None:
+    """From the instant of the loss, not from when somebody looks, and never 0."""
+    pumps = infusions()
+    tell(pumps, report(0.1, state=state))
+    assert pumps.next_loss_ms(NEVER_MS) == LOSS_MS
+    lose(pumps, LOSS_MS + 40_000)
+    assert doses(pumps)[-1] == (LOSS_MS, None)
+
+
+@pytest.mark.parametrize("state", [PumpState.STOPPED, PumpState.STANDBY])
+def test_a_channel_that_said_it_stopped_is_taken_at_its_word(state: PumpState) -> None:
+    pumps = infusions()
+    tell(pumps, report(0.1, state=state))
+    assert pumps.next_loss_ms(NEVER_MS) == NEVER_MS
+    lose(pumps, 10 * LOSS_MS)
+    assert doses(pumps) == [(0, 0)]
+
+
+def test_nothing_is_lost_a_ms_too_early() -> None:
+    pumps = infusions()
+    tell(pumps, report(0.1))
+    lose(pumps, LOSS_MS - 1)
+    assert present(pumps).per_kg_nano == nano("0.1")
+
+
+def test_a_slow_pump_is_given_three_of_its_intervals() -> None:
+    pumps = infusions()
+    tell(pumps, *(report(0.1, at_ms=number * 60_000) for number in range(4)))
+    assert pumps.next_loss_ms(NEVER_MS) == 3 * 60_000 + 3 * 60_000
+
+
+def test_the_next_report_makes_a_lost_dose_known_again() -> None:
+    pumps = infusions()
+    tell(pumps, report(0.1))
+    lose(pumps, LOSS_MS)
+    tell(pumps, report(0.1, at_ms=60_000))
+    assert doses(pumps) == [(0, nano("0.1")), (LOSS_MS, None), (60_000, nano("0.1"))]
+    assert pumps.reasons_unknown(DRUG) == []
+
+
+def test_a_late_report_from_before_the_loss_takes_the_loss_back() -> None:
+    """It was heard after all: what it says holds until its own silence is a loss."""
+    pumps = infusions()
+    tell(pumps, report(0.1))
+    lose(pumps, 18_000)
+    tell(pumps, report(0.1, at_ms=10_000))
+    assert doses(pumps) == [(0, nano("0.1"))]
+    lost_ms = 10_000 + 3 * 10_000  # its usual interval is 10 s by now
+    lose(pumps, lost_ms)
+    assert doses(pumps) == [(0, nano("0.1")), (lost_ms, None)]
+
+
+def test_a_dose_does_not_stay_unknown_once_its_pump_is_heard_again() -> None:
+    """A gateway that was away delivers all at once: late reports first, then those that are in time."""
+    pumps = infusions()
+    tell(pumps, report(0.1))
+    for now_ms in range(LOSS_MS, 20_000, SECOND_MS):
+        lose(pumps, now_ms)
+    for number in range(1, 30):
+        tell(pumps, report(0.1, at_ms=number * SECOND_MS))
+        lose(pumps, max(20_000, number * SECOND_MS))
+    assert present(pumps).per_kg_nano == nano("0.1")
+    assert not any(channel.lost for channel in pumps.channels.values())
+
+
+@laws
+@given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from([0.1, 0.2])), min_size=2, max_size=20), st.data())
+def test_a_dose_is_unknown_only_while_a_channel_is_lost(gaps: list[tuple[int, float]], data: st.DataObject) -> None:
+    """Whatever came late and whatever was lost in between: heard means known."""
+    pumps = infusions()
+    sent_s = [sum(gap for gap, _ in gaps[: i + 1]) for i in range(len(gaps))]
+    late_s = [data.draw(st.sampled_from([0, 0, 0, 10, 30])) for _ in gaps]
+    arrivals = sorted(zip(sent_s, late_s, gaps, strict=True), key=lambda each: each[0] + each[1])
+    for second, late, (_, rate) in arrivals:
+        now_ms = (second + late) * SECOND_MS
+        lose(pumps, now_ms)
+        pumps.take(report(rate, at_ms=second * SECOND_MS))
+        lose(pumps, now_ms)
+        lost = pumps.channels["1"].lost
+        assert (present(pumps).per_kg_nano is None) == lost, now_ms
+        assert (present(pumps).unknown is DoseUnknown.CONTACT_LOST) == lost
+
+
+# late reports
+
+
+def test_a_late_report_fills_only_what_no_report_covers() -> None:
+    """Between two reports of one dose there is no room for another; between two doses there is."""
+    pumps = infusions()
+    tell(pumps, report(0.1), report(0.1, at_ms=10_000), report(0.2, at_ms=14_000))
+    tell(pumps, report(0.5, at_ms=5_000))
+    assert doses(pumps) == [(0, nano("0.1")), (14_000, nano("0.2"))]
+    tell(pumps, report(0.5, at_ms=12_000))
+    assert doses(pumps) == [(0, nano("0.1")), (12_000, nano("0.5")), (14_000, nano("0.2"))]
+
+
+def test_a_late_report_from_before_all_others_begins_the_history() -> None:
+    pumps = infusions()
+    tell(pumps, report(0.2, at_ms=10_000))
+    tell(pumps, report(0.1, at_ms=4_000))
+    assert doses(pumps) == [(4_000, nano("0.1")), (10_000, nano("0.2"))]
+
+
+def test_a_late_report_of_one_channel_is_added_to_what_the_others_ran() -> None:
+    pumps = infusions()
+    tell(pumps, report(0.1, channel="2"), report(0.2, at_ms=10_000), report(0.05, channel="2", at_ms=12_000))
+    tell(pumps, report(0.1, at_ms=4_000))
+    assert doses(pumps) == [
+        (0, nano("0.1")),
+        (4_000, nano("0.2")),
+        (10_000, nano("0.3")),
+        (12_000, nano("0.25")),
+    ]
+
+
+def test_a_late_report_never_becomes_the_present_dose() -> None:
+    """A second late report falls between a change of the record and what the pump says now."""
+    pumps = infusions()
+    tell(pumps, report(0.1), report(0.2, at_ms=1_000), report(0.1, at_ms=4_000))
+    tell(pumps, report(0.1, at_ms=2_000), report(0.2, at_ms=3_000))
+    assert present(pumps).per_kg_nano == nano("0.1")
+
+
+def test_a_loss_found_together_with_a_late_report_is_in_the_record() -> None:
+    """A first report so late that its own silence is a loss already: known for its time, unknown since."""
+    pumps = infusions()
+    pumps.take(report(0.1, at_ms=1_000))
+    lose(pumps, 40_000)
+    assert doses(pumps) == [(1_000, nano("0.1")), (1_000 + LOSS_MS, None)]
+
+
+Reported = list[tuple[int, float]]
+reports = st.lists(
+    st.tuples(st.integers(0, 30), st.sampled_from([0.1, 0.2, 0.3])),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda each: each[0],
+)
+
+
+def naive_history(on_time: Reported, late: Reported) -> list[tuple[int, int | None]]:
+    """The doses of one channel: a late report counts only from a time that no other report covers."""
+    stretches: list[list[float]] = []
+    for second, rate in on_time:
+        if stretches and stretches[-1][2] == rate:
+            stretches[-1][1] = second
+        else:
+            stretches.append([second, second, rate])
+    for second, rate in late:
+        before = [each for each in stretches if each[0] <= second]
+        after = [each for each in stretches if each[0] > second]
+        covered = bool(before) and before[-1][1] >= second
+        if after and not covered:
+            stretches = [*before, [second, second, rate], *after]
+    history: list[tuple[int, int | None]] = []
+    for since, _, rate in stretches:
+        if not history or history[-1][1] != nano(str(rate)):
+            history.append((int(since) * SECOND_MS, nano(str(rate))))
+    return history
+
+
+@laws
+@given(reports, st.data())
+def test_late_reports_against_the_naive_history(all_reports: Reported, data: st.DataObject) -> None:
+    """Whichever reports come late, in whatever order: the newest was in time, the rest fill the gaps."""
+    newest = max(all_reports)
+    late = [each for each in all_reports if each != newest and data.draw(st.booleans())]
+    on_time = sorted(each for each in all_reports if each not in late)
+    late = data.draw(st.permutations(late))
+    pumps = infusions(pump_lost_ms=NEVER_MS)
+    for second, rate in [*on_time, *late]:
+        tell(pumps, report(rate, at_ms=second * SECOND_MS))
+    assert doses(pumps) == naive_history(on_time, late)
+
+
+# weights
+
+
+def test_a_new_weight_counts_from_when_it_is_known() -> None:
+    """The past is not computed again."""
+    pumps = infusions()
+    pumps.weigh(70.0, 0)
+    tell(pumps, report(7.0, "ug/min"))
+    pumps.weigh(100.0, 5_000)
+    pumps.settle()
+    assert doses(pumps) == [(0, nano("0.1")), (5_000, nano("0.07"))]
+
+
+def test_a_weight_that_becomes_known_makes_the_dose_known() -> None:
+    pumps = infusions()
+    tell(pumps, report(7.0, "ug/min"))
+    assert pumps.reasons_unknown(DRUG) == [DoseUnknown.NO_WEIGHT]
+    pumps.weigh(70.0, 5_000)
+    pumps.settle()
+    assert doses(pumps) == [(0, None), (5_000, nano("0.1"))]
+    assert pumps.reasons_unknown(DRUG) == []
+
+
+def test_a_weight_does_not_bring_back_a_lost_channel() -> None:
+    pumps = infusions()
+    tell(pumps, report(7.0, "ug/min"))
+    lose(pumps, LOSS_MS)
+    pumps.weigh(70.0, 20_000)
+    pumps.settle()
+    assert present(pumps).per_kg_nano is None
+
+
+# keeping it
+
+
+def statuses(number: int, chance: st.DataObject) -> PumpStatus:
+    """Any report of one of two channels."""
+    state = chance.draw(st.sampled_from(list(PumpState)))
+    rate = chance.draw(st.sampled_from([None, 0.1, 0.25]))
+    channel = chance.draw(st.sampled_from(["1", "2"]))
+    return report(rate, state=state, channel=channel, at_ms=number * 7_000, weight_kg=70.0, alarms=("a", "b"))
+
+
+@laws
+@given(st.data(), st.integers(0, 10))
+def test_infusions_restored_from_json_go_on_the_same(chance: st.DataObject, cut: int) -> None:
+    pumps, other = infusions(), infusions()
+    for number in range(12):
+        if number == cut:
+            other.restore(json.loads(json.dumps(pumps.snapshot())))
+        status = statuses(number, chance)
+        for each in (pumps, other) if number >= cut else (pumps,):
+            each.lose_contact(status.time_ms)
+            tell(each, status)
+    assert other.snapshot() == pumps.snapshot()
+    assert other.channels == pumps.channels
+
+
+def test_an_alarm_that_a_report_carries_is_no_change_of_dose() -> None:
+    pumps = infusions()
+    status = report(0.1)
+    tell(pumps, status, replace(status, time_ms=5_000, alarms=("MDC_EVT_FLUID_LINE_OCCL",)))
+    assert doses(pumps) == [(0, nano("0.1"))]
+    assert pumps.channels["1"].status.alarms == ("MDC_EVT_FLUID_LINE_OCCL",)
