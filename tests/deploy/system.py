@@ -1,4 +1,4 @@
-"""Programs that come from the system's packages, and servers that run for the length of a test.
+"""Programs that run to their end, and servers that run for the length of a test.
 
 Must never listen anywhere but on 127.0.0.1, nor on a port that was not free a moment ago.
 """
@@ -6,37 +6,15 @@ Must never listen anywhere but on 127.0.0.1, nor on a port that was not free a m
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 STOP_S = 10
 POLL_S = 0.05
-
-
-def program(name: str, package: str) -> str:
-    """The path of an installed program; without it the test is skipped, and in CI it fails."""
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if found:
-        return found
-    missing = f"{name} is not installed: apt-get install {package}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(missing)
-    pytest.skip(missing)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def output(command: Sequence[str | Path], **options: object) -> str:

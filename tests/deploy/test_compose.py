@@ -10,14 +10,15 @@ from ruamel.yaml import YAML
 
 from simulators.ward import showcase
 from streamproc.config import load
+from tests.shell.conftest import require_program
 
 from .provisioned import COMPOSE, SERVICES, options
-from .system import ROOT, output, program
+from .system import ROOT, output
 
 
 def test_docker_compose_accepts_it() -> None:
     """Debian's docker-compose reads the file, and knows the services it was written for."""
-    told = output([program("docker-compose", "docker-compose"), "config", "--services"], cwd=ROOT)
+    told = output([require_program("docker-compose", "docker-compose"), "config", "--services"], cwd=ROOT)
     assert sorted(told.split()) == ["grafana", "mosquitto", "processor", "prometheus", "simulators"]
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from .system import ROOT, program
+from tests.shell.conftest import require_program
+
+from .system import ROOT
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -21,7 +23,10 @@ FORBIDDEN = re.compile(r"/(?:wor[k]|roo[t]|hom[e])/|https?://\S*(?:registry|mirr
 def tracked(*patterns: str) -> list[Path]:
     """The project's own files, as git lists them."""
     listed = subprocess.run(
-        [program("git", "git"), "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, text=True
+        [require_program("git", "git"), "ls-files", "-z", "--", *patterns],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert listed.returncode == 0, listed.stderr
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]

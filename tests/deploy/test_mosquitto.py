@@ -16,8 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from streamproc.shell.broker import free_port
+from tests.shell.conftest import require_program
+
 from .provisioned import SERVICES
-from .system import ROOT, accepts, free_port, output, program, server
+from .system import ROOT, accepts, output, server
 
 MOUNTED = ROOT / "config" / "mosquitto"
 COMPOSE = SERVICES["mosquitto"]
@@ -53,21 +56,21 @@ def port(folder: Path) -> int:
 @contextlib.contextmanager
 def broker(folder: Path, port: int) -> Iterator[int]:
     """mosquitto in that folder, for the length of the block."""
-    command = [program("mosquitto", "mosquitto"), "-c", "config/mosquitto.conf"]
+    command = [require_program("mosquitto", "mosquitto"), "-c", "config/mosquitto.conf"]
     with server(command, folder / "mosquitto.log", folder, lambda: accepts(port)) as process:
         yield process
 
 
 def publish(port: int, topic: str, *more: str, text: str) -> None:
     """Publish at QoS 1 over MQTT 5; `-l` makes each line of the text a message."""
-    client = program("mosquitto_pub", "mosquitto-clients")
+    client = require_program("mosquitto_pub", "mosquitto-clients")
     command = [client, "-p", str(port), "-V", "5", "-q", "1", "-t", topic, *more]
     output(command, input=text)
 
 
 def subscribe(port: int, topic: str, *more: str) -> list[str]:
     """What a subscriber prints, a line a message."""
-    client = program("mosquitto_sub", "mosquitto-clients")
+    client = require_program("mosquitto_sub", "mosquitto-clients")
     command = [client, "-p", str(port), "-V", "5", "-q", "1", "-t", topic, "-W", "20", *more]
     return output(command).splitlines()
 
@@ -111,7 +114,7 @@ def test_an_oversized_message_reaches_the_processor_and_a_huge_one_does_not(fold
 def test_the_healthcheck_of_the_compose_file_passes(folder: Path, port: int) -> None:
     """It asks for a figure that the broker publishes about itself, so it must wait for one to be there."""
     _, name, *words = [word.replace("$$", "$") for word in COMPOSE["healthcheck"]["test"]]
-    check = [program(name, "mosquitto-clients"), "-p", str(port), *words]
+    check = [require_program(name, "mosquitto-clients"), "-p", str(port), *words]
     retries = COMPOSE["healthcheck"]["retries"]
     with broker(folder, port):
         codes = [subprocess.run(check, capture_output=True, timeout=30).returncode for _ in range(retries)]
@@ -140,8 +143,8 @@ mosquitto_sub -h 127.0.0.2 -p 1883 -V 5 -t started -C 1 -W 5
 def test_the_mounted_listener_listens_where_the_others_look(folder: Path) -> None:
     """Policy and listener together, as mounted: port 1883, and more than 127.0.0.1, for other containers."""
     for name, package in NEEDED_THERE.items():
-        program(name, package)
-    unshare = [program("unshare", "util-linux"), "--net"]
+        require_program(name, package)
+    unshare = [require_program("unshare", "util-linux"), "--net"]
     if os.geteuid() != 0:
         unshare += ["--user", "--map-current-user", "--keep-caps"]
     (folder / "config" / "listener.d").symlink_to(MOUNTED / "listener.d")

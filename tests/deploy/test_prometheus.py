@@ -15,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from streamproc.shell.broker import free_port
+from tests.shell.conftest import require_program
+
 from .provisioned import filled_in, panel_queries, rule_expressions
 from .simulated_ward import History
-from .system import ROOT, eventually, free_port, output, program, server
+from .system import ROOT, eventually, output, server
 
 PROMETHEUS = ROOT / "config" / "prometheus"
 MOUNTED = ("prometheus.yml", "streamproc.rules.yml")
@@ -69,7 +72,7 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def promtool() -> str:
-    return program("promtool", "prometheus")
+    return require_program("promtool", "prometheus")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,7 @@ def prometheus(
     The mounted files stand in the test's folder as links, as the compose file's mounts stand in the
     container's: the same bytes, beside another `targets/`.
     """
-    binary = program("prometheus", "prometheus")
+    binary = require_program("prometheus", "prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     (folder / "history.txt").write_text("".join(line + "\n" for line in history.openmetrics()))
     output([promtool, "tsdb", "create-blocks-from", "openmetrics", folder / "history.txt", folder / "tsdb"])
