@@ -225,12 +225,14 @@ class Alert:
         stage = CLEARING[self.stage, sign]
         if stage is Stage.QUIET and latches and self.acknowledged_ms is None:
             stage = Stage.LATCHED
-        changed, self.stage = stage is not self.stage, stage
+        latched_anew_or_no_more = (stage is Stage.LATCHED) is not (self.stage is Stage.LATCHED)
+        self.stage = stage
         if stage is Stage.QUIET:
             return Phase.END
+        told = Phase.UPDATE if latched_anew_or_no_more else None
         if stage is Stage.LATCHED:
-            return Phase.UPDATE if changed else None
-        return self._change_level(at_ms, judgement) or self._reword(judgement)
+            return told
+        return self._change_level(at_ms, judgement) or self._reword(judgement) or told
 
     def _clear_sign(self, at_ms: int, judgement: Judgement) -> Sign:
         pairs = list(zip(judgement.clears, self.clear_since, strict=True))
