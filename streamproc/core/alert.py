@@ -159,6 +159,7 @@ class Alert:
     acknowledged_by: str | None = None
     acknowledged_ms: int | None = None
     due_ms: int = NEVER
+    escalated_ms: int | None = None
 
     @property
     def open(self) -> bool:
@@ -186,8 +187,12 @@ class Alert:
         return phase
 
     def acknowledge(self, by: str, at_ms: int) -> Phase | None:
-        """Somebody has seen it; a latched alert whose cause is gone ends with that."""
+        """Somebody has seen it; a latched alert whose cause is gone ends with that.
+
+        What was acknowledged before an escalation was the lower priority; it is no word on the higher."""
         if not self.open or self.acknowledged_ms is not None:
+            return None
+        if self.escalated_ms is not None and at_ms < self.escalated_ms:
             return None
         self.acknowledged_by, self.acknowledged_ms = by, at_ms
         if self.stage is Stage.LATCHED:
@@ -217,7 +222,7 @@ class Alert:
         self.detected_ms, self.priority, self.variant = at_ms, level.priority, judgement.variant
         self.alert_id = alert_id(f"{bed}|{rule}", self.onset_ms)
         self.event_seq = 0
-        self.acknowledged_by = self.acknowledged_ms = None
+        self.acknowledged_by = self.acknowledged_ms = self.escalated_ms = None
         return Phase.START
 
     def _go_on(self, at_ms: int, judgement: Judgement, latches: bool) -> Phase | None:
@@ -249,6 +254,7 @@ class Alert:
             if higher and since is not None and at_ms - since >= level.for_ms:
                 self.priority, self.variant = level.priority, judgement.variant
                 self.acknowledged_by = self.acknowledged_ms = None
+                self.escalated_ms = at_ms
                 return Phase.ESCALATE
         return None
 

@@ -1,0 +1,435 @@
+"""The alert life cycle, cell by cell, and the waits, levels and acknowledgements between the cells."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamproc.core.alert import (
+    CLEARING,
+    RAISING,
+    Alert,
+    AlertState,
+    Clear,
+    Judgement,
+    Level,
+    Phase,
+    Priority,
+    Sign,
+    Stage,
+    alert_id,
+)
+from streamproc.core.finding import ALWAYS_NOT, NEVER, Finding, found, unknown
+
+laws = settings(max_examples=200, deadline=None, print_blob=True)
+ROOT = Path(__file__).resolve().parents[2]
+BED, RULE = "icu-a/bed-7", "MAP-LOW"
+T = 1_000_000
+WAIT_MS = 60_000
+
+MET, NOT_MET = found("asked", True), found("asked", False)
+UNKNOWN = unknown("asked", "nothing was heard")
+HIGH, MEDIUM, LOW = Priority.HIGH, Priority.MEDIUM, Priority.LOW
+
+
+def judged(
+    raising: Finding = NOT_MET,
+    clearing: Finding = NOT_MET,
+    raise_ms: int = 0,
+    clear_ms: int = 0,
+    variant: str = "",
+) -> Judgement:
+    """A rule of one level and one way to clear."""
+    return Judgement((Level(MEDIUM, raising, raise_ms),), (Clear(clearing, clear_ms),), variant)
+
+
+def step(alert: Alert, at_ms: int, judgement: Judgement, *, latches: bool = False) -> Phase | None:
+    return alert.step(at_ms, judgement, BED, RULE, latches=latches)
+
+
+def opened(judgement: Judgement | None = None) -> Alert:
+    """An alert that was raised at T."""
+    alert = Alert()
+    assert step(alert, T, judgement or judged(MET)) is Phase.START
+    return alert
+
+
+# the tables, cell by cell
+
+
+SIGNS = {
+    Sign.NOTHING: (NOT_MET, WAIT_MS),
+    Sign.MET: (MET, WAIT_MS),
+    Sign.DUE: (MET, 0),
+}
+"""Each sign as a condition and its wait."""
+
+RAISED = [
+    (Stage.QUIET, Sign.NOTHING, Stage.QUIET, None),
+    (Stage.QUIET, Sign.MET, Stage.PENDING, None),
+    (Stage.QUIET, Sign.DUE, Stage.ACTIVE, Phase.START),
+    (Stage.PENDING, Sign.NOTHING, Stage.QUIET, None),
+    (Stage.PENDING, Sign.MET, Stage.PENDING, None),
+    (Stage.PENDING, Sign.DUE, Stage.ACTIVE, Phase.START),
+]
+
+
+@pytest.mark.parametrize(("stage", "sign", "next_stage", "phase"), RAISED)
+def test_a_quiet_alert_by_what_its_levels_say(
+    stage: Stage, sign: Sign, next_stage: Stage, phase: Phase | None
+) -> None:
+    condition, wait_ms = SIGNS[sign]
+    alert = Alert(stage=stage)
+    assert step(alert, T, judged(condition, raise_ms=wait_ms)) is phase
+    assert alert.stage is next_stage
+
+
+CLEARED = [
+    (Stage.ACTIVE, Sign.NOTHING, Stage.ACTIVE, None),
+    (Stage.ACTIVE, Sign.MET, Stage.CLEARING, None),
+    (Stage.ACTIVE, Sign.DUE, Stage.QUIET, Phase.END),
+    (Stage.CLEARING, Sign.NOTHING, Stage.ACTIVE, None),
+    (Stage.CLEARING, Sign.MET, Stage.CLEARING, None),
+    (Stage.CLEARING, Sign.DUE, Stage.QUIET, Phase.END),
+    (Stage.LATCHED, Sign.NOTHING, Stage.ACTIVE, Phase.UPDATE),
+    (Stage.LATCHED, Sign.MET, Stage.LATCHED, None),
+    (Stage.LATCHED, Sign.DUE, Stage.LATCHED, None),
+]
+
+
+@pytest.mark.parametrize(("stage", "sign", "next_stage", "phase"), CLEARED)
+def test_an_open_alert_by_what_its_way_to_clear_says(
+    stage: Stage, sign: Sign, next_stage: Stage, phase: Phase | None
+) -> None:
+    """Whatever changes how it stands towards the outside is announced."""
+    condition, wait_ms = SIGNS[sign]
+    alert = Alert(stage=stage, priority=MEDIUM)
+    before = alert.state
+    assert step(alert, T, judged(clearing=condition, clear_ms=wait_ms)) is phase
+    assert alert.stage is next_stage
+    assert (alert.state is not before) == (phase is not None)
+
+
+@pytest.mark.parametrize(("stage", "sign", "next_stage"), [cell[:3] for cell in CLEARED])
+def test_a_latching_alert_never_ends_unseen(stage: Stage, sign: Sign, next_stage: Stage) -> None:
+    """Where others would end, it latches, and says so; acknowledged before, it ends like the others."""
+    condition, wait_ms = SIGNS[sign]
+    judgement = judged(clearing=condition, clear_ms=wait_ms)
+    alert = Alert(stage=stage, priority=MEDIUM)
+    phase = step(alert, T, judgement, latches=True)
+    ends = next_stage is Stage.QUIET
+    assert alert.stage is (Stage.LATCHED if ends else next_stage)
+    assert phase is not Phase.END
+    seen = Alert(stage=stage, priority=MEDIUM, acknowledged_by="rn", acknowledged_ms=T - 1)
+    step(seen, T, judgement, latches=True)
+    assert seen.stage is next_stage
+
+
+def test_every_cell_of_the_tables_is_tried() -> None:
+    assert {cell[:2] for cell in RAISED} == set(RAISING)
+    assert {cell[:2] for cell in CLEARED} == set(CLEARING)
+
+
+# waits
+
+
+def test_a_wait_is_over_at_its_ms_and_not_before() -> None:
+    alert, judgement = Alert(), judged(MET, raise_ms=WAIT_MS)
+    assert step(alert, T, judgement) is None
+    assert alert.due_ms == T + WAIT_MS
+    assert step(alert, T + WAIT_MS - 1, judgement) is None
+    assert step(alert, T + WAIT_MS, judgement) is Phase.START
+    assert (alert.onset_ms, alert.detected_ms) == (T, T + WAIT_MS)
+
+
+@pytest.mark.parametrize("broken_by", [NOT_MET, UNKNOWN])
+def test_whatever_is_not_known_to_hold_breaks_a_wait_to_raise(broken_by: Finding) -> None:
+    """What was not seen is not counted: the wait begins anew."""
+    alert, judgement = Alert(), judged(MET, raise_ms=WAIT_MS)
+    step(alert, T, judgement)
+    step(alert, T + 30_000, judged(broken_by, raise_ms=WAIT_MS))
+    assert alert.stage is Stage.QUIET
+    step(alert, T + 30_001, judgement)
+    assert step(alert, T + WAIT_MS + 30_000, judgement) is None
+    assert step(alert, T + WAIT_MS + 30_001, judgement) is Phase.START
+
+
+@pytest.mark.parametrize("broken_by", [NOT_MET, UNKNOWN])
+def test_whatever_is_not_known_to_hold_breaks_a_wait_to_clear(broken_by: Finding) -> None:
+    alert, judgement = opened(), judged(clearing=MET, clear_ms=WAIT_MS)
+    step(alert, T + 1_000, judgement)
+    step(alert, T + 31_000, judged(clearing=broken_by, clear_ms=WAIT_MS))
+    assert alert.stage is Stage.ACTIVE
+    step(alert, T + 31_001, judgement)
+    assert step(alert, T + 91_000, judgement) is None
+    assert step(alert, T + 91_001, judgement) is Phase.END
+
+
+def test_unknown_neither_raises_nor_clears() -> None:
+    """However long it lasts."""
+    alert = Alert()
+    assert step(alert, T, judged(UNKNOWN, UNKNOWN)) is None
+    assert step(alert, T + 10**9, judged(UNKNOWN, UNKNOWN)) is None
+    assert not alert.open
+    alert = opened()
+    assert step(alert, T + 1, judged(UNKNOWN, UNKNOWN)) is None
+    assert step(alert, T + 10**9, judged(UNKNOWN, UNKNOWN)) is None
+    assert alert.open
+
+
+def test_it_asks_again_when_the_answer_may_differ_or_a_wait_is_over() -> None:
+    """The earliest of every promise and every running wait."""
+    alert = Alert()
+    step(alert, T, judged(MET.until(T + 50_000), raise_ms=WAIT_MS))
+    assert alert.due_ms == T + 50_000
+    step(alert, T, judged(MET.until(T + 70_000), raise_ms=WAIT_MS))
+    assert alert.due_ms == T + WAIT_MS
+    step(alert, T, Judgement((Level(MEDIUM, NOT_MET, 0, NOT_MET.until(T + 5)),), (Clear(NOT_MET),)))
+    assert alert.due_ms == T + 5
+    step(alert, T, judged())
+    assert alert.due_ms == NEVER
+
+
+answers = st.sampled_from([MET, NOT_MET, UNKNOWN])
+asked = st.lists(st.tuples(st.integers(1, 40_000), answers, answers), max_size=30)
+
+
+@laws
+@given(asked, st.booleans())
+def test_nothing_starts_or_ends_that_was_not_seen_throughout(
+    history: list[tuple[int, Finding, Finding]], latches: bool
+) -> None:
+    """A start follows a full wait of met answers, an end a full wait of answers that clear."""
+    alert, at_ms = Alert(), T
+    raising_since = clearing_since = None
+    for gap_ms, raising, clearing in history:
+        at_ms += gap_ms
+        raising_since = (raising_since or at_ms) if raising.met else None
+        clearing_since = (clearing_since or at_ms) if clearing.met else None
+        phase = step(alert, at_ms, judged(raising, clearing, WAIT_MS, WAIT_MS), latches=latches)
+        if phase is Phase.START:
+            assert raising_since is not None
+            assert at_ms - raising_since >= WAIT_MS
+            assert alert.onset_ms == raising_since
+        if phase is Phase.END or alert.stage is Stage.LATCHED:
+            assert clearing_since is not None
+        if phase is Phase.END:
+            assert clearing_since is not None
+            assert at_ms - clearing_since >= WAIT_MS
+            assert not latches
+
+
+# levels
+
+
+def two_levels(
+    high: Finding, medium: Finding, left_high: Finding | None = None, high_ms: int = 0
+) -> Judgement:
+    return Judgement((Level(HIGH, high, high_ms, left_high), Level(MEDIUM, medium)), (Clear(NOT_MET),))
+
+
+def test_the_highest_level_that_is_due_starts_it() -> None:
+    assert opened(two_levels(MET, MET)).priority is HIGH
+    assert opened(two_levels(NOT_MET, MET)).priority is MEDIUM
+    assert opened(two_levels(MET, MET, high_ms=WAIT_MS)).priority is MEDIUM
+
+
+def test_a_higher_level_escalates_after_its_own_wait() -> None:
+    alert = opened(two_levels(MET, MET, high_ms=WAIT_MS))
+    assert step(alert, T + WAIT_MS - 1, two_levels(MET, MET, high_ms=WAIT_MS)) is None
+    assert step(alert, T + WAIT_MS, two_levels(MET, MET, high_ms=WAIT_MS)) is Phase.ESCALATE
+    assert (alert.priority, alert.onset_ms) == (HIGH, T)
+
+
+def test_a_level_without_its_own_exit_is_left_when_it_is_known_not_to_hold() -> None:
+    alert = opened(two_levels(MET, MET))
+    assert step(alert, T + 1, two_levels(UNKNOWN, MET)) is None
+    assert alert.priority is HIGH
+    assert step(alert, T + 2, two_levels(NOT_MET, MET)) is Phase.DEESCALATE
+    assert alert.priority is MEDIUM
+
+
+@pytest.mark.parametrize("left", [NOT_MET, UNKNOWN])
+def test_a_level_with_its_own_exit_is_kept_until_that_is_met(left: Finding) -> None:
+    """Hysteresis: no longer met is not enough."""
+    alert = opened(two_levels(MET, MET, left_high=NOT_MET))
+    assert step(alert, T + 1, two_levels(NOT_MET, MET, left_high=left)) is None
+    assert alert.priority is HIGH
+    assert step(alert, T + 2, two_levels(NOT_MET, MET, left_high=MET)) is Phase.DEESCALATE
+    assert alert.priority is MEDIUM
+
+
+def three_levels(high: Finding, medium: Finding, low: Finding) -> Judgement:
+    return Judgement((Level(HIGH, high), Level(MEDIUM, medium), Level(LOW, low)), (Clear(NOT_MET),))
+
+
+@pytest.mark.parametrize(
+    ("medium", "low", "priority"),
+    [
+        (MET, MET, MEDIUM),
+        (UNKNOWN, MET, MEDIUM),
+        (NOT_MET, MET, LOW),
+        (NOT_MET, UNKNOWN, LOW),
+        (NOT_MET, NOT_MET, LOW),
+    ],
+)
+def test_it_falls_to_the_highest_level_not_known_to_be_left(
+    medium: Finding, low: Finding, priority: Priority
+) -> None:
+    """And stays open at the lowest, even if that is left too: only the way to clear ends an alert."""
+    alert = opened(three_levels(MET, MET, MET))
+    assert step(alert, T + 1, three_levels(NOT_MET, medium, low)) is Phase.DEESCALATE
+    assert alert.priority is priority
+    assert alert.open
+
+
+def test_the_lowest_level_is_never_left() -> None:
+    alert = opened()
+    assert step(alert, T + 1, judged(NOT_MET)) is None
+    assert (alert.open, alert.priority) == (True, MEDIUM)
+
+
+def test_a_new_wording_is_an_update_once() -> None:
+    alert = opened(judged(MET, variant="vasopressin"))
+    assert step(alert, T + 1, judged(MET, variant="next step")) is Phase.UPDATE
+    assert step(alert, T + 2, judged(MET, variant="next step")) is None
+
+
+# acknowledgement
+
+
+def test_an_acknowledged_alert_says_who_and_when() -> None:
+    alert = opened()
+    assert alert.acknowledge("rn", T + 5) is Phase.UPDATE
+    assert (alert.state, alert.acknowledged_by, alert.acknowledged_ms) == (
+        AlertState.ACKNOWLEDGED,
+        "rn",
+        T + 5,
+    )
+
+
+def test_acknowledging_twice_or_nothing_says_nothing() -> None:
+    alert = opened()
+    alert.acknowledge("rn", T + 5)
+    assert alert.acknowledge("md", T + 6) is None
+    assert alert.acknowledged_by == "rn"
+    assert Alert().acknowledge("rn", T) is None
+
+
+def test_a_higher_priority_breaks_through_an_acknowledgement() -> None:
+    alert = opened(two_levels(NOT_MET, MET))
+    alert.acknowledge("rn", T + 5)
+    assert step(alert, T + 10, two_levels(MET, MET)) is Phase.ESCALATE
+    assert (alert.state, alert.acknowledged_by) == (AlertState.ACTIVE, None)
+
+
+def test_an_acknowledgement_of_the_lower_priority_does_not_silence_the_higher() -> None:
+    """The same message again, or one that came late, was given before anybody could see the escalation."""
+    alert = opened(two_levels(NOT_MET, MET))
+    alert.acknowledge("rn", T + 5)
+    step(alert, T + 10, two_levels(MET, MET))
+    assert alert.acknowledge("rn", T + 5) is None
+    assert alert.state is AlertState.ACTIVE
+    assert alert.acknowledge("rn", T + 10) is Phase.UPDATE
+    assert alert.state is AlertState.ACKNOWLEDGED
+
+
+def test_a_lower_priority_keeps_the_acknowledgement() -> None:
+    alert = opened(two_levels(MET, MET))
+    alert.acknowledge("rn", T + 5)
+    assert step(alert, T + 10, two_levels(NOT_MET, MET)) is Phase.DEESCALATE
+    assert alert.state is AlertState.ACKNOWLEDGED
+
+
+def test_a_latched_alert_ends_with_its_acknowledgement() -> None:
+    alert = opened()
+    assert step(alert, T + 1, judged(clearing=MET), latches=True) is Phase.UPDATE
+    assert alert.state is AlertState.LATCHED
+    assert alert.acknowledge("rn", T + 2) is Phase.END
+    assert not alert.open
+
+
+def test_the_next_alert_is_not_acknowledged_by_the_last() -> None:
+    alert = opened()
+    alert.acknowledge("rn", T + 1)
+    assert step(alert, T + 2, judged(clearing=MET)) is Phase.END
+    assert step(alert, T + 3, judged(MET)) is Phase.START
+    assert (alert.state, alert.acknowledged_by) == (AlertState.ACTIVE, None)
+
+
+def test_the_end_of_the_stay_ends_what_is_open_and_forgets_what_waits() -> None:
+    alert = opened()
+    assert alert.end() is Phase.END
+    assert (alert.open, alert.level_since, alert.clear_since) == (False, [], [])
+    waiting = Alert()
+    step(waiting, T, judged(MET, raise_ms=WAIT_MS))
+    assert waiting.end() is None
+    assert step(waiting, T + WAIT_MS, judged(MET, raise_ms=WAIT_MS)) is None
+
+
+# its name
+
+
+def test_its_id_is_its_bed_its_rule_and_its_onset() -> None:
+    ids = {
+        alert_id(f"{bed}|{rule}", onset_ms)
+        for bed in ("icu-a/bed-7", "icu-a/bed-8")
+        for rule in ("MAP-LOW", "MAP-CRIT")
+        for onset_ms in (T, T + 1)
+    }
+    assert len(ids) == 8
+    assert opened().alert_id == alert_id(f"{BED}|{RULE}", T)
+
+
+def test_its_id_is_the_same_in_every_process() -> None:
+    """The next start, another machine, another seed of hashing: one alert, one name."""
+    program = f"from streamproc.core.alert import alert_id; print(alert_id({f'{BED}|{RULE}'!r}, {T}))"
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        for seed in ("0", "1", "424242")
+    }
+    assert told == {alert_id(f"{BED}|{RULE}", T)}
+    assert told == {"al-8cfb3a158bea84eb81cc"}
+
+
+def restored(alert: Alert) -> Alert:
+    other = Alert()
+    other.restore(json.loads(json.dumps(alert.snapshot())))
+    return other
+
+
+@laws
+@given(asked, st.integers(0, 30), st.booleans())
+def test_an_alert_restored_from_json_goes_on_the_same(
+    history: Iterable[tuple[int, Finding, Finding]], cut: int, latches: bool
+) -> None:
+    alert, at_ms = Alert(), T
+    for number, (gap_ms, raising, clearing) in enumerate(history):
+        at_ms += gap_ms
+        other = restored(alert) if number == cut else alert
+        judgement = judged(raising, clearing, WAIT_MS, WAIT_MS)
+        phase = step(alert, at_ms, judgement, latches=latches)
+        if other is not alert:
+            assert step(other, at_ms, judgement, latches=latches) is phase
+            assert other == alert
+
+
+def test_a_level_that_a_rule_does_not_have_is_never_reached() -> None:
+    alert = Alert()
+    step(alert, T, judged(ALWAYS_NOT))
+    assert alert.stage is Stage.QUIET
