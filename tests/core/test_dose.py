@@ -181,7 +181,9 @@ def test_a_unit_that_does_not_fit_the_drug_is_unresolvable(
 
 
 def test_vasopressin_is_told_in_units() -> None:
-    assert flow(report(1.8, "mL/h", drug="vasopressin", concentration=(1.0, "U/mL"))).per_min == Fraction(3, 100)
+    assert flow(report(1.8, "mL/h", drug="vasopressin", concentration=(1.0, "U/mL"))).per_min == Fraction(
+        3, 100
+    )
     assert flow(report(0.03, "U/min", drug="vasopressin")).per_min == Fraction(3, 100)
 
 
@@ -191,7 +193,7 @@ def test_only_the_titrated_drug_is_converted_from_salt() -> None:
 
 @pytest.mark.parametrize("state", [state for state in PumpState if state is not PumpState.INFUSING])
 def test_a_channel_that_does_not_infuse_delivers_0(state: PumpState) -> None:
-    """Paused, stopped, standing by or keeping the vein open: 0 of therapy, known, whatever else is missing."""
+    """Paused, stopped, standing by, keeping the vein open: 0 of therapy, known, whatever else is missing."""
     assert flow(report(None, state=state)) == Flow(Fraction(0), Fraction(0))
     assert flow(report(5.0, "mL/h", state=state)) == Flow(Fraction(0), Fraction(0))
 
@@ -225,7 +227,9 @@ def test_a_rate_per_kg_with_two_weights_is_unknown() -> None:
     assert told == Flow(None, None, DoseUnknown.WEIGHT_CONFLICT)
 
 
-@pytest.mark.parametrize(("pump_kg", "conflict"), [(95.0, False), (94.99, True), (105.0, False), (105.01, True)])
+@pytest.mark.parametrize(
+    ("pump_kg", "conflict"), [(95.0, False), (94.99, True), (105.0, False), (105.01, True)]
+)
 def test_five_percent_of_the_patient_weight_is_no_conflict(pump_kg: float, conflict: bool) -> None:
     assert weights_conflict(pump_kg, 100.0, terms()) is conflict
 

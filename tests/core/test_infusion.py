@@ -69,7 +69,12 @@ def test_a_hand_over_within_one_instant_never_reads_0(first: str) -> None:
 
 def test_while_a_bag_is_changed_the_dose_is_what_actually_runs() -> None:
     pumps = infusions()
-    tell(pumps, report(0.1), report(state=PumpState.STOPPED, at_ms=5_000), report(0.1, channel="2", at_ms=9_000))
+    tell(
+        pumps,
+        report(0.1),
+        report(state=PumpState.STOPPED, at_ms=5_000),
+        report(0.1, channel="2", at_ms=9_000),
+    )
     assert doses(pumps) == [(0, nano("0.1")), (5_000, 0), (9_000, nano("0.1"))]
 
 
@@ -157,8 +162,12 @@ def test_a_dose_does_not_stay_unknown_once_its_pump_is_heard_again() -> None:
 
 
 @laws
-@given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from([0.1, 0.2])), min_size=2, max_size=20), st.data())
-def test_a_dose_is_unknown_only_while_a_channel_is_lost(gaps: list[tuple[int, float]], data: st.DataObject) -> None:
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.sampled_from([0.1, 0.2])), min_size=2, max_size=20), st.data()
+)
+def test_a_dose_is_unknown_only_while_a_channel_is_lost(
+    gaps: list[tuple[int, float]], data: st.DataObject
+) -> None:
     """Whatever came late and whatever was lost in between: heard means known."""
     pumps = infusions()
     sent_s = [sum(gap for gap, _ in gaps[: i + 1]) for i in range(len(gaps))]

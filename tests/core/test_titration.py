@@ -17,7 +17,9 @@ SPAN_MS, RETENTION_MS, TOLERANCE = 30, 100, Fraction(1, 200)
 
 Steps = list[tuple[int, int | None]]
 steps = st.lists(
-    st.tuples(st.integers(1, 15), st.one_of(st.none(), st.sampled_from([0, 50, 100, 1_000, 1_004, 1_005, 1_006]))),
+    st.tuples(
+        st.integers(1, 15), st.one_of(st.none(), st.sampled_from([0, 50, 100, 1_000, 1_004, 1_005, 1_006]))
+    ),
     min_size=1,
     max_size=25,
 ).map(lambda gaps: [(sum(gap for gap, _ in gaps[: i + 1]), value) for i, (_, value) in enumerate(gaps)])
@@ -42,7 +44,11 @@ def titration_of(history: Steps) -> Titration:
 def in_effect(history: Steps, at_ms: int) -> Steps:
     """What ran at any time of the last span: its open start is not part of it."""
     ends = [since_ms for since_ms, _ in history[1:]] + [at_ms + 1]
-    return [step for step, end_ms in zip(history, ends, strict=True) if step[0] <= at_ms and end_ms > at_ms - SPAN_MS]
+    return [
+        step
+        for step, end_ms in zip(history, ends, strict=True)
+        if step[0] <= at_ms and end_ms > at_ms - SPAN_MS
+    ]
 
 
 def naive_steady_since(history: Steps) -> int | None:
@@ -64,7 +70,7 @@ def naive_steady_since(history: Steps) -> int | None:
 @laws
 @given(steps)
 def test_the_peak_is_the_highest_dose_in_effect(history: Steps) -> None:
-    """At every instant after each step: the greatest known dose of the span, and whether all of it is known."""
+    """At every instant: the greatest known dose of the span, and whether all of the span is known."""
     titration = new_titration()
     for index, (since_ms, nano) in enumerate(history):
         titration.enter(dose(since_ms, nano))

@@ -175,7 +175,9 @@ def test_an_answer_stands_until_it_says(
         assert finding.state is truth[at_ms]
         assert finding.until_ms > at_ms
         broken = [ms for ms in range(at_ms, min(finding.until_ms, last_ms)) if truth[ms] is not finding.state]
-        assert not broken, f"at {at_ms} promised {finding.state} until {finding.until_ms}, broken at {broken[0]}"
+        assert not broken, (
+            f"at {at_ms} promised {finding.state} until {finding.until_ms}, broken at {broken[0]}"
+        )
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
