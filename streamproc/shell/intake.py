@@ -44,20 +44,31 @@ class Intake:
         )
         return cls(ward, decoder_from(settings))
 
-    def take(self, received_ms: int, topic: str, payload: bytes, retained: bool = False) -> Rejected | None:
-        """Take in one message; what is wrong with it, or None."""
-        decoded = self.decoder.decode(topic, payload, received_ms, retained)
-        if isinstance(decoded, Rejected):
-            if decoded.artefact is not None:
-                self.ward.note_artefact(decoded.artefact, received_ms)
-            return self._reject(decoded, topic, payload, received_ms)
-        verdict = self.ward.offer(decoded, received_ms, digest(payload))
-        kind = kind_of(decoded)
+    def take(self, received_ms: int, messages: Iterable[Recorded]) -> None:
+        """Take in what was received at one instant, after the ward's tick of that instant.
+
+        Order of arrival says nothing within an instant, so event time decides: a recording knows
+        no other order, and must give what we gave.
+        """
+        readable: list[tuple[BedEvent | Acknowledged, Recorded]] = []
+        for message in messages:
+            decoded = self.decoder.decode(message.topic, message.payload, received_ms, message.retained)
+            if isinstance(decoded, Rejected):
+                self._refuse(decoded, message, received_ms)
+            else:
+                readable.append((decoded, message))
+        readable.sort(key=_by_event_time)
+        for event, message in readable:
+            self._offer(event, message, received_ms)
+
+    def _offer(self, event: BedEvent | Acknowledged, message: Recorded, received_ms: int) -> None:
+        verdict = self.ward.offer(event, received_ms, digest(message.payload))
+        kind = kind_of(event)
         if isinstance(verdict, Reason):
-            rejected = Rejected(verdict, DETAILS[verdict], kind, getattr(decoded, "bed", None))
-            return self._reject(rejected, topic, payload, received_ms)
-        self.tally.count(kind, verdict)
-        return None
+            rejected = Rejected(verdict, DETAILS[verdict], kind, getattr(event, "bed", None))
+            self._reject(rejected, message, received_ms)
+        else:
+            self.tally.count(kind, verdict)
 
     def times_ms(self, messages: Iterable[Recorded]) -> Iterator[int]:
         """The event times of those messages that can be read; nothing is taken in."""
@@ -66,11 +77,22 @@ class Intake:
             if not isinstance(decoded, Rejected | PatientContext | Freed):
                 yield decoded.time_ms
 
-    def _reject(self, rejected: Rejected, topic: str, payload: bytes, received_ms: int) -> Rejected:
+    def _refuse(self, rejected: Rejected, message: Recorded, received_ms: int) -> None:
+        if rejected.artefact is not None:
+            self.ward.note_artefact(rejected.artefact, received_ms)
+        self._reject(rejected, message, received_ms)
+
+    def _reject(self, rejected: Rejected, message: Recorded, received_ms: int) -> None:
         self.tally.count(rejected.kind, rejected.reason)
         if self.on_rejected is not None:
-            self.on_rejected(rejected, topic, payload, received_ms)
-        return rejected
+            self.on_rejected(rejected, message.topic, message.payload, received_ms)
+
+
+def _by_event_time(readable: tuple[BedEvent | Acknowledged, Recorded]) -> tuple[int, str, str, int, bytes]:
+    event, message = readable
+    seq = getattr(event, "seq", None)
+    device = getattr(event, "device", "")
+    return event.time_ms, message.topic, device, -1 if seq is None else seq, message.payload
 
 
 def kind_of(event: BedEvent | Acknowledged) -> str:

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -45,15 +47,14 @@ class Replay:
 
     def changes(self, messages: Iterable[Received], until_ms: int | None = None) -> Iterator[Change]:
         """Every change, in order of the feed."""
-        ward = self.intake.ward
-        hold_back_ms = ward.limits.hold_back_ms
         now_ms: int | None = None
-        for message in in_order_of_receipt(messages, hold_back_ms):
-            now_ms = message.received_ms if now_ms is None else max(now_ms, message.received_ms)
+        in_order = in_order_of_receipt(messages, self.intake.ward.limits.hold_back_ms)
+        for received_ms, together in groupby(in_order, key=attrgetter("received_ms")):
+            now_ms = received_ms if now_ms is None else max(now_ms, received_ms)
             if until_ms is not None and now_ms > until_ms:
                 break
             yield from self._tick(now_ms)
-            self.intake.take(now_ms, message.topic, message.payload, message.retained)
+            self.intake.take(now_ms, together)
         end_ms = until_ms if until_ms is not None else now_ms
         if end_ms is not None:
             yield from self._tick(end_ms)

@@ -180,15 +180,29 @@ class Service:
         self._publish(now_ms)
 
     def apply(self, now_ms: int, messages: Sequence[Any]) -> list[Change]:
-        """A batch in memory: the same call for live batches and for journaled ones."""
+        """A batch in memory: the same call for live batches and for journaled ones.
+
+        The clock comes first, as in a replay: what is late is so by its receipt, whenever we last ticked.
+        """
+        changes = self._open_simulated(now_ms, messages) if self._simulated else self._tick(now_ms)
+        self.intake.take(now_ms, messages)
+        return changes + self._tick(now_ms)
+
+    @property
+    def _simulated(self) -> bool:
+        return self.settings.clock.source == "telemetry"
+
+    def _open_simulated(self, now_ms: int, messages: Sequence[Any]) -> list[Change]:
+        """Simulated time has leapt to the newest of these: they came while it passed, not after it."""
         ward = self.ward
-        if ward.clock_ms is None:  # begin with the oldest that waited for us, not with what came last
-            earliest_ms = min(self.intake.times_ms(messages), default=now_ms)
-            ward.tick(min(now_ms, max(earliest_ms, now_ms - ward.limits.lateness_ms)))
-        for message in messages:
-            self.intake.take(now_ms, message.topic, message.payload, message.retained)
-        changes = ward.tick(now_ms)
-        for event_ms in ward.lags_ms:
+        if ward.clock_ms is not None:
+            return []
+        earliest_ms = min(self.intake.times_ms(messages), default=now_ms)
+        return self._tick(min(now_ms, max(earliest_ms, now_ms - ward.limits.lateness_ms)))
+
+    def _tick(self, now_ms: int) -> list[Change]:
+        changes = self.ward.tick(now_ms)
+        for event_ms in self.ward.lags_ms:
             self.meters.lag.observe((now_ms - event_ms) / 1000)
         return changes
 
