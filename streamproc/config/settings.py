@@ -142,6 +142,12 @@ class TermsSection(Section):
     pump_lost_s: Seconds
     pump_interval_s: Seconds
     changeover_grace_s: Seconds
+    systolic_hold_s: Seconds
+    clock_ahead_s: Seconds
+    clock_behind_s: Seconds
+    identity_window_s: Seconds
+    observation_retention_s: Seconds
+    dose_retention_s: Seconds
     wean_interval_s: Seconds
     dose_change_tolerance_percent: Percent
     weight_conflict_percent: Percent
@@ -155,6 +161,10 @@ class DrugEntry(Section):
     charted_as: Annotated[Literal["base", "bitartrate"] | None, Field()] = None
     concentration_max_ug_per_ml: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     dosed_in: Literal["mass", "units"] = "mass"
+
+
+MAP_LOOK_BACKS = ("window_s", "long_window_s", "held_s")
+"""The rules' parameters that are windows over MAP, by name; other times are waits or concern doses."""
 
 
 def _rule_section(definition: Any) -> Any:
@@ -270,7 +280,12 @@ def _core_terms(settings: Settings) -> Terms:
         pump_lost_ms=ms(terms.pump_lost_s),
         pump_interval_ms=ms(terms.pump_interval_s),
         changeover_grace_ms=ms(terms.changeover_grace_s),
-        dose_retention_ms=ms(longest_s),
+        systolic_hold_ms=ms(terms.systolic_hold_s),
+        observation_retention_ms=ms(terms.observation_retention_s),
+        clock_ahead_ms=ms(terms.clock_ahead_s),
+        clock_behind_ms=ms(terms.clock_behind_s),
+        identity_window_ms=ms(terms.identity_window_s),
+        dose_retention_ms=ms(max(longest_s, terms.dose_retention_s)),
         peak_span_ms=ms(terms.wean_interval_s),
         dose_change_tolerance=_part(terms.dose_change_tolerance_percent),
         weight_conflict=_part(terms.weight_conflict_percent),
@@ -281,13 +296,10 @@ def _core_terms(settings: Settings) -> Terms:
 
 
 def _longest_window_s(settings: Settings) -> int:
-    """The longest look back that any rule takes: what the trends must keep."""
+    """The longest look back that any rule takes on MAP: what its trend must keep."""
     sections: dict[str, Any] = settings.rules.model_dump()
     spans = [
-        value
-        for section in sections.values()
-        for key, value in section.items()
-        if key.endswith("_s") and not isinstance(value, bool)
+        value for section in sections.values() for key, value in section.items() if key in MAP_LOOK_BACKS
     ]
     return int(max(spans))
 

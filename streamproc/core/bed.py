@@ -18,7 +18,10 @@ from streamproc.core.events import (
     Acknowledged,
     BedEvent,
     BedFreed,
+    Doubt,
+    Doubted,
     DrugForm,
+    HeldEvent,
     MapSample,
     MapSource,
     Observation,
@@ -46,7 +49,7 @@ class Held(NamedTuple):
     seq: int
     arrival: int
     received_ms: int
-    event: BedEvent | Acknowledged
+    event: HeldEvent
 
 
 @dataclass(slots=True)
@@ -81,7 +84,7 @@ class Bed:
         """The next instant at which something happens here."""
         return min(self.held[0].time_ms, self.deadline_ms) if self.held else self.deadline_ms
 
-    def hold(self, event: BedEvent | Acknowledged, time_ms: int, received_ms: int) -> None:
+    def hold(self, event: HeldEvent, time_ms: int, received_ms: int) -> None:
         """Keep an event until event time reaches it."""
         self.arrivals += 1
         seq = getattr(event, "seq", None)
@@ -124,7 +127,7 @@ class Bed:
         """Ask every rule once, so that the waits that need no event are running."""
         self._judge(Reads.EVERYTHING, self.chart.now_ms)
 
-    def _happen(self, event: BedEvent | Acknowledged, changes: list[Change]) -> int:
+    def _happen(self, event: HeldEvent, changes: list[Change]) -> int:
         match event:
             case Acknowledged():
                 return self._acknowledge(event, changes)
@@ -135,27 +138,32 @@ class Bed:
             case _:
                 return self._take(event)
 
-    def _take(self, event: BedEvent) -> int:
-        self._follow(event.device, event.boot, event.seq)
+    def _take(self, event: BedEvent | Doubted) -> int:
+        missed = self._follow(event.device, event.boot, event.seq)
         match event:
             case MapSample():
-                return self.chart.take_map(event)
+                return missed | self.chart.take_map(event)
             case PumpStatus():
-                return self.chart.take_pump(event)
+                return missed | self.chart.take_pump(event)
+            case Observation():
+                return missed | self.chart.take_observation(event)
+            case Doubted():
+                return self.chart.take_doubt(event)
             case _:
-                return Reads.NOTHING
+                return missed
 
-    def _follow(self, device: str, boot: str | None, seq: int | None) -> None:
+    def _follow(self, device: str, boot: str | None, seq: int | None) -> int:
         """Count what a device must have sent and we never had, within one of its starts."""
         if boot is None or seq is None:
-            return
+            return Reads.NOTHING
         last_boot, last_seq = self.sequences.pop(device, (boot, seq - 1))
-        if boot == last_boot and seq > last_seq:
-            self.gap_messages += seq - last_seq - 1
+        missed = seq - last_seq - 1 if boot == last_boot and seq > last_seq else 0
         newest = seq if boot != last_boot else max(seq, last_seq)
         self.sequences[device] = (boot, newest)
         if len(self.sequences) > MOST_DEVICES:
             del self.sequences[next(iter(self.sequences))]
+        self.gap_messages += missed
+        return self.chart.miss(missed) if missed else Reads.NOTHING
 
     def _admit(self, context: PatientContext, changes: list[Change]) -> int:
         """A new session is a new patient: nothing of the last one may speak for them."""
@@ -274,13 +282,15 @@ def _ended(wording: Wording, rule_id: str, reason: str | None) -> Wording:
 
 
 _EVENTS: dict[str, type[Any]] = {
-    cls.__name__: cls for cls in (MapSample, PumpStatus, PatientContext, BedFreed, Observation, Acknowledged)
+    cls.__name__: cls
+    for cls in (MapSample, PumpStatus, PatientContext, BedFreed, Observation, Doubted, Acknowledged)
 }
 _FIELDS: dict[str, type[Any]] = {
     "source": MapSource,
     "state": PumpState,
     "form": DrugForm,
     "profile": Profile,
+    "doubt": Doubt,
     "kind": ObservationKind,
     "rate": Quantity,
     "concentration": Quantity,
@@ -292,7 +302,7 @@ def _order(entry: Held) -> tuple[Any, ...]:
     return entry[:5]
 
 
-def _plain(event: BedEvent | Acknowledged) -> tuple[str, dict[str, Any]]:
+def _plain(event: HeldEvent) -> tuple[str, dict[str, Any]]:
     return type(event).__name__, asdict(event)
 
 

@@ -12,13 +12,29 @@ from functools import lru_cache
 from typing import Any, Final
 
 from streamproc.core.alert import Alert, Kind
+from streamproc.core.course import Course
 from streamproc.core.dose import NANO, SENTENCES, Dose, exact
-from streamproc.core.events import MILLI, MapSample, PatientContext, Profile, PumpStatus
+from streamproc.core.events import (
+    MILLI,
+    Doubt,
+    Doubted,
+    MapSample,
+    Observation,
+    ObservationKind,
+    PatientContext,
+    Profile,
+    PumpStatus,
+)
 from streamproc.core.finding import NEVER, Finding, found, negated, unknown
 from streamproc.core.infusion import Infusions
+from streamproc.core.observations import Observations
 from streamproc.core.pressure import Pressure
 from streamproc.core.terms import Terms
 from streamproc.core.titration import Titration
+from streamproc.core.trend import SampleId, Trend
+
+MOST_SYSTOLIC_MILLI = 400 * MILLI
+"""Above what the door lets in."""
 
 
 class Reads:
@@ -32,7 +48,9 @@ class Reads:
     CONTEXT: Final = 8
     ALERTS: Final = 16
     PRESENCE: Final = 32
-    EVERYTHING: Final = 63
+    OBSERVATIONS: Final = 64
+    DOUBTS: Final = 128
+    EVERYTHING: Final = 255
 
 
 def milli(mmhg: float) -> int:
@@ -66,7 +84,12 @@ class Chart:
     heard_ms: int | None = None
     context: PatientContext | None = None
     pressure: Pressure = field(init=False)
+    systolic: Trend = field(init=False)
     infusions: Infusions = field(init=False)
+    observations: Observations = field(init=False)
+    doubts: dict[Doubt, Doubted] = field(default_factory=dict)
+    gap: tuple[int, int] | None = None
+    """When messages were last found missing, and how many."""
     alerts: dict[str, Alert] = field(default_factory=dict)
     kinds: dict[str, Kind] = field(default_factory=dict)
     spells: dict[str, int] = field(default_factory=dict)
@@ -74,7 +97,9 @@ class Chart:
 
     def __post_init__(self) -> None:
         self.pressure = Pressure(self.terms)
+        self.systolic = Trend(self.terms.map_retention_ms, 0, MOST_SYSTOLIC_MILLI)
         self.infusions = Infusions(self.terms)
+        self.observations = Observations(self.terms.observation_retention_ms)
 
     # what happens to it
 
@@ -108,6 +133,26 @@ class Chart:
         self.infusions.weigh(context.weight_kg, self.now_ms)
         return Reads.CONTEXT
 
+    def take_observation(self, observation: Observation) -> int:
+        """Enter an observation; systolic pressures also keep a trend."""
+        first = self._heard(observation.time_ms)
+        self.observations.take(observation)
+        if observation.kind is ObservationKind.SYSTOLIC and isinstance(observation.value, float | int):
+            sample = SampleId(observation.device, observation.boot, observation.seq)
+            value = milli(observation.value)
+            self.systolic.add(observation.time_ms, value, self.terms.systolic_hold_ms, sample)
+        return Reads.OBSERVATIONS | first
+
+    def take_doubt(self, doubted: Doubted) -> int:
+        """Remember what the ward noticed about this bed's messages."""
+        self.doubts[doubted.doubt] = doubted
+        return Reads.DOUBTS
+
+    def miss(self, messages: int) -> int:
+        """Messages of a device are missing by their sequence."""
+        self.gap = (self.now_ms, messages)
+        return Reads.DOUBTS
+
     def settle(self) -> int:
         """Once an instant's events are in: contacts lost by now, and doses added up."""
         lost = self.infusions.next_loss_ms(NEVER) <= self.now_ms
@@ -139,6 +184,11 @@ class Chart:
     def norepinephrine(self) -> Titration:
         """The titrated drug's dose over time."""
         return self.infusions.titration(self.terms.titrated_drug)
+
+    @property
+    def course(self) -> Course:
+        """How the titrated drug's infusion has gone."""
+        return self.infusions.course(self.terms.titrated_drug)
 
     @property
     def dose(self) -> Dose | None:
@@ -200,6 +250,41 @@ class Chart:
         running = bool(self.infusions.running(self.terms.titrated_drug))
         return found("on vasopressor", flows or running)
 
+    def mean_systolic_below(self, limit_milli: int, window_s: int) -> Finding:
+        """Whether the time-weighted mean systolic pressure of the window is below the limit."""
+        name = f"systolic TWA({window_s // 60} min)"
+        return self.systolic.mean_below(name, limit_milli, self.now_ms, ms(window_s), self.terms.coverage_min)
+
+    def doubt_within(self, doubt: Doubt, for_ms: int) -> Finding:
+        """Whether something of the kind was noticed in the last `for_ms`."""
+        last = self.doubts.get(doubt)
+        if last is None or self.now_ms >= last.time_ms + for_ms:
+            return found(doubt.value, False)
+        return found(doubt.value, True, last.time_ms + for_ms, last.detail)
+
+    def per_min_above(self, drug: str, limit: float) -> Finding:
+        """Whether a drug flows at more than a rate in mcg/min (U/min for drugs dosed in units)."""
+        return self._flow_above(drug, limit, per_kg=False)
+
+    def per_kg_min_above(self, drug: str, limit: float) -> Finding:
+        """Whether a drug flows at more than a rate in mcg/kg/min."""
+        return self._flow_above(drug, limit, per_kg=True)
+
+    def _flow_above(self, drug: str, limit: float, *, per_kg: bool) -> Finding:
+        dose = self.infusions.dose(drug)
+        if dose is None:
+            return found(drug, False, value=0, limit=limit)
+        amount = dose.per_kg_nano if per_kg else dose.per_min_nano
+        if amount is None:
+            return unknown(drug, why_unknown(dose))
+        return found(drug, amount > nano(limit), value=amount / NANO, limit=limit)
+
+    def infuses(self, drug: str) -> Finding:
+        """Whether a drug flows, or a pump of it last reported `infusing`."""
+        dose = self.infusions.dose(drug)
+        flows = dose is not None and bool(dose.per_min_nano or dose.per_kg_nano)
+        return found(f"{drug} infuses", flows or bool(self.infusions.running(drug)))
+
     def drug_per_min_at_least(self, drug: str, limit: float) -> Finding:
         """Whether a drug flows at or above a rate in mcg/min (U/min for drugs dosed in units)."""
         dose = self.infusions.dose(drug)
@@ -244,7 +329,11 @@ class Chart:
             "heard_ms": self.heard_ms,
             "context": self.context and asdict(self.context),
             "pressure": self.pressure.snapshot(),
+            "systolic": self.systolic.snapshot(),
             "infusions": self.infusions.snapshot(),
+            "observations": self.observations.snapshot(),
+            "doubts": [[d.time_ms, d.bed, d.device, d.doubt, d.detail] for d in self.doubts.values()],
+            "gap": self.gap,
             "spells": self.spells,
             "below_target_ms": self.below_target_ms,
         }
@@ -257,7 +346,12 @@ class Chart:
             context = dict(kept["context"])
             self.context = PatientContext(**{**context, "profile": Profile(context["profile"])})
         self.pressure.restore(kept["pressure"])
+        self.systolic.restore(kept["systolic"])
         self.infusions.restore(kept["infusions"])
+        self.observations.restore(kept["observations"])
+        for time_ms, bed, device, doubt, detail in kept["doubts"]:
+            self.doubts[Doubt(doubt)] = Doubted(time_ms, bed, device, Doubt(doubt), detail)
+        self.gap = kept["gap"] and (kept["gap"][0], kept["gap"][1])
         self.spells = dict(kept["spells"])
         self.below_target_ms = kept["below_target_ms"]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from typing import Any
 
 from streamproc.core.events import DrugForm, PumpState, PumpStatus, Quantity
 from streamproc.core.terms import Drug, Terms
@@ -177,10 +178,15 @@ class Dose:
     per_min_nano: int | None
     unknown: DoseUnknown | None
 
-    @property
-    def known(self) -> bool:
-        """Whether the weight-based dose is known."""
-        return self.per_kg_nano is not None
+    def plain(self) -> list[Any]:
+        """As plain JSON values."""
+        return [self.since_ms, self.per_kg_nano, self.per_min_nano, self.unknown]
+
+    @classmethod
+    def from_plain(cls, kept: list[Any]) -> Dose:
+        """From what `plain` gave."""
+        since_ms, per_kg, per_min, why = kept
+        return cls(since_ms, per_kg, per_min, DoseUnknown(why) if why else None)
 
 
 def _nano(amount: Fraction | None) -> int | None:

@@ -162,6 +162,29 @@ class Observation:
     fluid: str | None = None
 
 
+class Doubt(StrEnum):
+    """What the ward itself noticed about a bed's messages."""
+
+    CLOCK = "clock"
+    IDENTITY = "identity"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """A message's time is far from its receipt, or its device is at two beds: noticed at receipt.
+
+    `detail` says which device and what is wrong; the message itself may have been refused."""
+
+    order: ClassVar[str] = "doubt"
+    boot: ClassVar[None] = None
+    seq: ClassVar[None] = None
+    time_ms: int
+    bed: str
+    device: str
+    doubt: Doubt
+    detail: str
+
+
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
     """Somebody at a station has taken notice of an alert."""
@@ -180,4 +203,5 @@ class Tick:
 
 
 BedEvent = MapSample | PumpStatus | PatientContext | BedFreed | Observation
+HeldEvent = BedEvent | Doubted | Acknowledged
 Event = BedEvent | Acknowledged | Tick

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from streamproc.core.course import Course
 from streamproc.core.dose import NOTHING, Dose, DoseUnknown, Flow, dose_of, flow_of, not_known, total
 from streamproc.core.events import DrugForm, PumpState, PumpStatus, Quantity
 from streamproc.core.pressure import Cadence
@@ -206,13 +207,22 @@ class Infusions:
         known = self.deliveries.get(drug)
         if known is None:
             terms = self.terms
-            titration = Titration(terms.dose_retention_ms, terms.peak_span_ms, terms.dose_change_tolerance)
+            course = Course(terms.changeover_grace_ms, terms.dose_retention_ms)
+            titration = Titration(
+                terms.dose_retention_ms, terms.peak_span_ms, terms.dose_change_tolerance, course
+            )
             known = self.deliveries[drug] = Delivery(titration)
         return known
 
     def titration(self, drug: str) -> Titration:
         """The drug's dose over time."""
         return self.delivery(drug).titration
+
+    def course(self, drug: str) -> Course:
+        """How the drug's infusion has gone."""
+        course = self.titration(drug).course
+        assert course is not None, "every delivery has a course"
+        return course
 
     def running(self, drug: str | None = None) -> list[Channel]:
         """Channels (of one drug, or of any) that last reported `infusing`, heard or lost, by name."""

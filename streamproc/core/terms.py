@@ -40,6 +40,11 @@ class Terms:
     pump_lost_ms: int
     pump_interval_ms: int
     changeover_grace_ms: int
+    systolic_hold_ms: int
+    observation_retention_ms: int
+    clock_ahead_ms: int
+    clock_behind_ms: int
+    identity_window_ms: int
     dose_retention_ms: int
     peak_span_ms: int
     dose_change_tolerance: Fraction

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from streamproc.core.dose import Dose, DoseUnknown
+from streamproc.core.course import Course
+from streamproc.core.dose import Dose
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Titration:
     retention_ms: int
     peak_span_ms: int
     tolerance: Fraction
+    course: Course | None = None
     steps: list[Dose] = field(default_factory=list)
     _peaks: deque[tuple[int, int]] = field(default_factory=deque)
     unknown_until_ms: int | None = None
@@ -50,6 +52,8 @@ class Titration:
         if self.steps and _same(self.steps[-1], step):
             return
         self._leave(step.since_ms)
+        if self.course is not None:
+            self.course.follow(self.now, step)
         self.steps.append(step)
         self._note(step)
         self._forget(step.since_ms - self.retention_ms)
@@ -57,7 +61,8 @@ class Titration:
     def replace_from(self, from_ms: int, steps: Iterable[Dose]) -> None:
         """Write history anew from an instant on (a late report); costs what is kept."""
         kept = [step for step in self.steps if step.since_ms < from_ms]
-        fresh = Titration(self.retention_ms, self.peak_span_ms, self.tolerance)
+        course = None if self.course is None else self.course.anew(kept[0] if kept else None)
+        fresh = Titration(self.retention_ms, self.peak_span_ms, self.tolerance, course)
         for step in [*kept, *steps]:
             fresh.enter(step)
         for name in self.__slots__:
@@ -124,31 +129,25 @@ class Titration:
     def snapshot(self) -> dict[str, Any]:
         """All state as plain JSON values."""
         return {
-            "steps": [_plain(step) for step in self.steps],
+            "steps": [step.plain() for step in self.steps],
             "peaks": [list(peak) for peak in self._peaks],
             "unknown_until_ms": self.unknown_until_ms,
             "changed": [self.changed_ms, self.changed_up, self._reference],
-            "last_positive": self.last_positive and _plain(self.last_positive),
+            "last_positive": self.last_positive and self.last_positive.plain(),
             "stop": self.stop and [self.stop.at_ms, self.stop.from_nano],
+            "course": self.course and self.course.snapshot(),
         }
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Take over what `snapshot` gave."""
-        self.steps = [_from_plain(step) for step in kept["steps"]]
+        self.steps = [Dose.from_plain(step) for step in kept["steps"]]
         self._peaks = deque((value, end) for value, end in kept["peaks"])
         self.unknown_until_ms = kept["unknown_until_ms"]
         self.changed_ms, self.changed_up, self._reference = kept["changed"]
-        self.last_positive = kept["last_positive"] and _from_plain(kept["last_positive"])
+        self.last_positive = kept["last_positive"] and Dose.from_plain(kept["last_positive"])
         self.stop = kept["stop"] and Stop(*kept["stop"])
-
-
-def _plain(dose: Dose) -> list[Any]:
-    return [dose.since_ms, dose.per_kg_nano, dose.per_min_nano, dose.unknown]
-
-
-def _from_plain(kept: list[Any]) -> Dose:
-    since_ms, per_kg, per_min, why = kept
-    return Dose(since_ms, per_kg, per_min, DoseUnknown(why) if why else None)
+        if self.course is not None:
+            self.course.restore(kept["course"])
 
 
 def _same(one: Dose, other: Dose) -> bool:

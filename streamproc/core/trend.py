@@ -136,6 +136,18 @@ class Trend:
         mean = window.area / window.held_ms / 1000
         return found(name, excess < 0, until_ms, mean, limit / 1000, "mm[Hg]")
 
+    def area_at_least(self, name: str, limit: int, at_ms: int, span_ms: int) -> Finding:
+        """Whether the integral over the window is at or above the limit; what is not held adds nothing."""
+        window = self.window(at_ms, span_ms)
+        short = limit - window.area
+        step, slope, _ = self._linear_piece(window, 0)
+        if short > 0 and slope > 0:
+            step = min(step, -(-short // slope))
+        if short <= 0 and slope < 0:
+            step = min(step, -short // -slope + 1)
+        until_ms = NEVER if step >= NEVER // 2 else at_ms + max(step, 1)
+        return found(name, short <= 0, until_ms, window.area, limit)
+
     def coverage_at_least(self, name: str, coverage: float, at_ms: int, span_ms: int) -> Finding:
         """Whether at least `coverage` (0..1) of the last `span_ms` is held."""
         window = self.window(at_ms, span_ms)

@@ -16,12 +16,15 @@ from typing import Any
 
 from streamproc.core.bed import Bed
 from streamproc.core.change import Change
-from streamproc.core.events import Acknowledged, BedEvent, BedFreed, MapSample, PatientContext
+from streamproc.core.events import Acknowledged, BedEvent, BedFreed, Doubt, Doubted, MapSample, PatientContext
 from streamproc.core.reason import Reason
 from streamproc.core.rule import Rule
 from streamproc.core.terms import Terms
 
 SNAPSHOT_VERSION = 1
+
+MOST_DEVICES = 20_000
+"""Devices whose bed is remembered; the one silent longest is given up first."""
 
 
 class Taken(StrEnum):
@@ -82,6 +85,7 @@ class Ward:
     clock_ms: int | None = None
     feed_seq: int = 0
     lags_ms: list[int] = field(default_factory=list)
+    devices: dict[str, tuple[str, int]] = field(default_factory=dict)
     _due: list[tuple[int, str]] = field(default_factory=list)
     _scheduled: dict[str, int] = field(default_factory=dict)
     _waiting: list[Change] = field(default_factory=list)
@@ -124,10 +128,12 @@ class Ward:
         remembered = self.remembered.get(name)
         if remembered is not None and (known := remembered.check(identity, digest)) is not None:
             return known
+        self._doubt_clock(event, received_ms)
         if event.time_ms > received_ms + self.limits.future_ms:
             return Reason.FUTURE
         if event.time_ms < received_ms - self.limits.lateness_ms:
             return Reason.TOO_LATE
+        self._doubt_identity(name, event.device, received_ms)
         if name in self.beds and len(self.beds[name].held) >= self.limits.held_messages:
             return Reason.BED_FLOODED
         self._remember(name, identity, event.time_ms, digest, received_ms)
@@ -145,6 +151,34 @@ class Ward:
         if bed is not None and fits and sample.time_ms > self.watermark_ms:
             bed.hold(sample, sample.time_ms, received_ms)
             self._schedule(bed)
+
+    def doubt(self, bed: str, device: str, doubt: Doubt, detail: str, received_ms: int) -> None:
+        """Something about a bed's messages was noticed; it happens to the bed at its receipt."""
+        known = self.beds.get(bed)
+        if known is None or len(known.held) >= self.limits.held_messages:
+            return
+        at_ms = self._effective_ms(0, received_ms)
+        known.hold(Doubted(at_ms, bed, device, doubt, detail), at_ms, received_ms)
+        self._schedule(known)
+
+    def _doubt_clock(self, event: BedEvent, received_ms: int) -> None:
+        ahead_ms = event.time_ms - received_ms
+        if -self.terms.clock_behind_ms <= ahead_ms <= self.terms.clock_ahead_ms:
+            return
+        side = "ahead of" if ahead_ms > 0 else "behind"
+        told = f"{event.device}: {abs(ahead_ms) / 1000:g} s {side} its receipt"
+        self.doubt(event.bed, event.device, Doubt.CLOCK, told, received_ms)
+
+    def _doubt_identity(self, bed: str, device: str, received_ms: int) -> None:
+        """One device serial on two beds at the same time: one of them is not what it says."""
+        last_bed, last_ms = self.devices.pop(device, (bed, received_ms))
+        self.devices[device] = (bed, received_ms)
+        if len(self.devices) > MOST_DEVICES:
+            del self.devices[next(iter(self.devices))]
+        if last_bed == bed or received_ms - last_ms > self.terms.identity_window_ms:
+            return
+        for each, other in ((bed, last_bed), (last_bed, bed)):
+            self.doubt(each, device, Doubt.IDENTITY, f"{device} is also at {other}", received_ms)
 
     @property
     def gap_messages(self) -> int:
@@ -239,6 +273,7 @@ class Ward:
             "version": SNAPSHOT_VERSION,
             "clock_ms": self.clock_ms,
             "feed_seq": self.feed_seq,
+            "devices": {device: list(last) for device, last in self.devices.items()},
             "beds": {name: bed.snapshot() for name, bed in self.beds.items()},
             "remembered": {
                 name: [[list(identity), *what] for identity, what in known.seen.items()]
@@ -251,6 +286,7 @@ class Ward:
         if kept["version"] != SNAPSHOT_VERSION:
             raise ValueError(f"snapshot version {kept['version']}, this program reads {SNAPSHOT_VERSION}")
         self.clock_ms, self.feed_seq = kept["clock_ms"], kept["feed_seq"]
+        self.devices = {device: (bed, at_ms) for device, (bed, at_ms) in kept["devices"].items()}
         for name, entry in kept["beds"].items():
             bed = self._bed(name)
             bed.restore(entry)

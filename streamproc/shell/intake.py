@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from streamproc.config import Settings
-from streamproc.core.events import Acknowledged, BedEvent, Observation, PatientContext, PumpStatus
+from streamproc.core.events import Acknowledged, BedEvent, Doubt, Observation, PatientContext, PumpStatus
 from streamproc.core.events import BedFreed as Freed
 from streamproc.core.reason import Reason
 from streamproc.core.ward import Ward
@@ -80,6 +80,8 @@ class Intake:
     def _refuse(self, rejected: Rejected, message: Recorded, received_ms: int) -> None:
         if rejected.artefact is not None:
             self.ward.note_artefact(rejected.artefact, received_ms)
+        if rejected.reason is Reason.BED_MISMATCH and rejected.bed is not None:
+            self.ward.doubt(rejected.bed, "", Doubt.IDENTITY, rejected.detail, received_ms)
         self._reject(rejected, message, received_ms)
 
     def _reject(self, rejected: Rejected, message: Recorded, received_ms: int) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from streamproc.core.events import (
+    MILLI,
     Acknowledged,
     BedEvent,
     BedFreed,
@@ -190,9 +191,13 @@ class Decoder:
         message: ObservationMessage = _checked("observation", fields)
         _check_bed(message.bed, address)
         time_ms = instant_ms(message.time)
-        if message.kind == "systolic" and mmhg(message.value, message.unit) > SYSTOLIC_MAX_MMHG:
-            detail = f"value: {message.value!r} kPa is out of range; right would be at most 400 mm[Hg]"
-            raise Refused(Reason.OUT_OF_RANGE, detail)
+        value, unit = message.value, message.unit
+        if message.kind == "systolic":
+            pressure = mmhg(message.value, message.unit)
+            if pressure > SYSTOLIC_MAX_MMHG:
+                detail = f"value: {message.value!r} kPa is out of range; right would be at most 400 mm[Hg]"
+                raise Refused(Reason.OUT_OF_RANGE, detail)
+            value, unit = milli_mmhg(pressure) / MILLI, "mm[Hg]"
         return Observation(
             time_ms,
             address.bed,
@@ -200,8 +205,8 @@ class Decoder:
             message.boot,
             message.seq,
             ObservationKind(message.kind),
-            message.value,
-            message.unit,
+            value,
+            unit,
             message.fluid,
         )
 

@@ -1,0 +1,138 @@
+"""How one drug's infusion has gone: when it began, its last steps, how much of it was given.
+
+Follows the dose step by step, so each question is answered at once. A change-over is not a new
+infusion: a gap no longer than the grace is bridged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from streamproc.core.dose import NANO, Dose
+from streamproc.core.finding import NEVER, Finding
+from streamproc.core.trend import SampleId, Trend
+
+PER_MICRO = 1_000
+"""Amounts are summed in 1e-6 mcg: a day of them stays far below what a column holds."""
+
+MINUTE_MS = 60_000
+NOBODY = SampleId("", None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A change between two doses that were both known and above 0."""
+
+    at_ms: int
+    before: Dose
+    after: Dose
+
+    @property
+    def up(self) -> bool:
+        """Whether more flows since."""
+        return (self.after.per_kg_nano or 0) > (self.before.per_kg_nano or 0)
+
+
+@dataclass(slots=True)
+class Course:
+    """The infusion under way, or the last one."""
+
+    grace_ms: int
+    day_ms: int
+    given: Trend = field(init=False)
+    began_ms: int | None = None
+    ended_ms: int | None = None
+    steps: list[Step] = field(default_factory=list)
+    runs: bool = False
+
+    def __post_init__(self) -> None:
+        self.given = Trend(self.day_ms, 0, 1 << 40)
+
+    def follow(self, before: Dose | None, step: Dose) -> None:
+        """The dose is `step` from now on; it was `before`."""
+        amount = step.per_min_nano
+        hold_ms = 0 if amount is None else NEVER
+        self.given.add(step.since_ms, (amount or 0) // PER_MICRO, hold_ms, NOBODY)
+        flows = bool(amount or step.per_kg_nano)
+        unknown = step.per_kg_nano is None and step.per_min_nano is None
+        if flows and not self.runs:
+            self._begin(step.since_ms)
+        elif not flows and not unknown and self.runs:
+            self.runs, self.ended_ms = False, step.since_ms
+        if before is not None and before.per_kg_nano and step.per_kg_nano:
+            self.steps = [*self.steps[-1:], Step(step.since_ms, before, step)]
+
+    def _begin(self, at_ms: int) -> None:
+        bridged = self.ended_ms is not None and at_ms - self.ended_ms <= self.grace_ms
+        if not bridged or self.began_ms is None:
+            self.began_ms, self.steps = at_ms, []
+        self.runs, self.ended_ms = True, None
+
+    def anew(self, first: Dose | None) -> Course:
+        """A course to be followed again from `first` on; what began before it is kept in mind."""
+        fresh = Course(self.grace_ms, self.day_ms)
+        if first is not None and self.runs and self.began_ms is not None and self.began_ms < first.since_ms:
+            fresh.began_ms, fresh.runs = self.began_ms, True
+        return fresh
+
+    @property
+    def step(self) -> Step | None:
+        """The last change between two doses above 0 of this infusion."""
+        return self.steps[-1] if self.steps else None
+
+    @property
+    def step_before(self) -> Step | None:
+        """The change before the last one."""
+        return self.steps[0] if len(self.steps) > 1 else None
+
+    def under_way(self, at_ms: int) -> bool:
+        """Whether it runs, or stopped so recently that the next bag may still come."""
+        return self.runs or (self.ended_ms is not None and at_ms - self.ended_ms < self.grace_ms)
+
+    def grace_ends_ms(self) -> int:
+        """When a stop can no longer be a change-over; NEVER while nothing has stopped."""
+        return NEVER if self.ended_ms is None else self.ended_ms + self.grace_ms
+
+    def given_mg(self, at_ms: int, span_ms: int) -> float:
+        """What was given in the last `span_ms`, in mg (1000 U for drugs dosed in units)."""
+        return self.given.window(at_ms, span_ms).area / _area_of_mg(1)
+
+    def given_at_least(self, limit_mg: float, at_ms: int, span_ms: int) -> Finding:
+        """Whether the last `span_ms` add up to the limit; times of unknown dose count as nothing."""
+        return self.given.area_at_least("given", round(limit_mg * _area_of_mg(1)), at_ms, span_ms)
+
+    def mean_per_min_nano(self, from_ms: int, to_ms: int) -> int | None:
+        """The mean of a stretch in 1e-9 mcg/min; None if any of it was unknown."""
+        window = self.given.window(to_ms, to_ms - from_ms)
+        if window.held_ms < to_ms - from_ms:
+            return None
+        return window.area * PER_MICRO // window.held_ms
+
+    def snapshot(self) -> dict[str, Any]:
+        """All state as plain JSON values."""
+        return {
+            "given": self.given.snapshot(),
+            "began_ms": self.began_ms,
+            "ended_ms": self.ended_ms,
+            "runs": self.runs,
+            "steps": [[step.at_ms, step.before.plain(), step.after.plain()] for step in self.steps],
+        }
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take over what `snapshot` gave."""
+        self.given.restore(kept["given"])
+        self.began_ms, self.ended_ms, self.runs = kept["began_ms"], kept["ended_ms"], kept["runs"]
+        self.steps = [
+            Step(at_ms, Dose.from_plain(before), Dose.from_plain(after))
+            for at_ms, before, after in kept["steps"]
+        ]
+
+
+def _area_of_mg(mg: int) -> int:
+    """An amount as the integral that `given` keeps: 1e-6 mcg/min times ms."""
+    return mg * UG_PER_MG * NANO // PER_MICRO * MINUTE_MS
+
+
+UG_PER_MG = 1_000

@@ -1,0 +1,146 @@
+"""What was observed besides MAP and pumps: readings by kind, and what rules ask of them.
+
+A reading stands until the next of its kind; how old it may be is the rule's to say. Kept for as
+long as the longest look-back, and never more than a bounded number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from streamproc.core.events import Observation, ObservationKind
+from streamproc.core.finding import NEVER, Finding, found, unknown
+from streamproc.core.trend import SampleId
+
+MOST_READINGS = 2_000
+"""Of one kind; the oldest are given up first."""
+
+Value = float | str | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One observation: when, what, and which message said so. `fluid` belongs to a bolus."""
+
+    time_ms: int
+    value: Value
+    sample: SampleId
+    fluid: str | None = None
+
+    @property
+    def figure(self) -> float:
+        """The value of a kind that is measured."""
+        assert isinstance(self.value, int | float), "a sign has no figure"
+        return float(self.value)
+
+    @property
+    def present(self) -> bool:
+        """Whether a sign is there: `true`, or any word but those that say it is not."""
+        if isinstance(self.value, str):
+            return self.value.lower() not in ABSENT
+        return bool(self.value)
+
+
+ABSENT = frozenset({"none", "no", "absent", "normal", "sinus_rhythm", "false", "resolved"})
+"""Words for a sign that is not there."""
+
+
+@dataclass(slots=True)
+class Observations:
+    """The readings of one stay, by kind, oldest first."""
+
+    retention_ms: int
+    readings: dict[ObservationKind, list[Reading]] = field(default_factory=dict)
+
+    def take(self, observation: Observation) -> None:
+        """Enter a reading at its own place."""
+        kept = self.readings.setdefault(observation.kind, [])
+        reading = Reading(
+            observation.time_ms,
+            observation.value,
+            SampleId(observation.device, observation.boot, observation.seq),
+            observation.fluid,
+        )
+        index = len(kept)
+        while index and kept[index - 1].time_ms > reading.time_ms:
+            index -= 1
+        kept.insert(index, reading)
+        first = 0
+        while first + 1 < len(kept) and kept[first + 1].time_ms <= kept[-1].time_ms - self.retention_ms:
+            first += 1
+        del kept[: max(first, len(kept) - MOST_READINGS)]
+
+    def of(self, kind: ObservationKind) -> Sequence[Reading]:
+        """The readings of a kind, oldest first."""
+        return self.readings.get(kind, ())
+
+    def last(self, kind: ObservationKind) -> Reading | None:
+        """The newest reading of a kind."""
+        kept = self.readings.get(kind)
+        return kept[-1] if kept else None
+
+    def after(self, kind: ObservationKind, start_ms: int) -> list[Reading]:
+        """The readings of a kind later than `start_ms`."""
+        return [reading for reading in self.of(kind) if reading.time_ms > start_ms]
+
+    def last_all_below(self, kind: ObservationKind, count: int, limit: float) -> Finding:
+        """Whether the last `count` readings are all below the limit; unknown with fewer."""
+        return self._last_all(kind, count, limit, below=True)
+
+    def last_all_at_least(self, kind: ObservationKind, count: int, limit: float) -> Finding:
+        """Whether the last `count` readings are all at or above the limit; unknown with fewer."""
+        return self._last_all(kind, count, limit, below=False)
+
+    def _last_all(self, kind: ObservationKind, count: int, limit: float, *, below: bool) -> Finding:
+        readings = self.of(kind)[-count:]
+        if len(readings) < count:
+            return unknown(kind.value, f"fewer than {count} readings")
+        holds = all((reading.figure < limit) == below for reading in readings)
+        return found(kind.value, holds, value=readings[-1].figure, limit=limit)
+
+    def falling(self, kind: ObservationKind) -> Finding:
+        """Whether the newest reading is below the one before; unknown with fewer than two."""
+        readings = self.of(kind)[-2:]
+        if len(readings) < 2:
+            return unknown(f"{kind.value} falling", "fewer than 2 readings")
+        before, newest = readings
+        return found(
+            f"{kind.value} falling", newest.figure < before.figure, value=newest.figure, limit=before.figure
+        )
+
+    def sum_before(self, kind: ObservationKind, end_ms: int, span_ms: int) -> float | None:
+        """What a kind that is measured since its last reading adds up to in the `span_ms` before `end_ms`.
+
+        None unless a reading stands at or before the span's beginning: else a part of it was not measured."""
+        readings = self.of(kind)
+        if not readings or readings[0].time_ms > end_ms - span_ms:
+            return None
+        return sum(r.figure for r in readings if end_ms - span_ms < r.time_ms <= end_ms)
+
+    def present(self, kind: ObservationKind) -> Finding:
+        """Whether a sign's newest observation says that it is there; not met if nobody observed it."""
+        newest = self.last(kind)
+        if newest is None:
+            return found(kind.value, False, NEVER, "never observed")
+        return found(kind.value, newest.present, NEVER, str(newest.value))
+
+    def snapshot(self) -> dict[str, Any]:
+        """All state as plain JSON values."""
+        return {
+            kind.value: [
+                [r.time_ms, r.value, r.sample.device, r.sample.boot, r.sample.seq, r.fluid] for r in readings
+            ]
+            for kind, readings in self.readings.items()
+        }
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Take over what `snapshot` gave."""
+        self.readings = {
+            ObservationKind(kind): [
+                Reading(time_ms, value, SampleId(device, boot, seq), fluid)
+                for time_ms, value, device, boot, seq, fluid in readings
+            ]
+            for kind, readings in kept.items()
+        }
