@@ -212,12 +212,13 @@ def _alerts(watched: Watched) -> Iterator[Metric]:
 
 def _beds(ward: Ward) -> Iterator[Metric]:
     rostered = [(name.split("/"), ward.beds[name]) for name in sorted(ward.roster) if name in ward.beds]
-    pressures, doses, weaning, below = [], [], [], []
+    pressures, targets, doses, weaning, below = [], [], [], [], []
     for labels, bed in rostered:
         chart = bed.chart
         pressure = chart.pressure.trend.now(chart.now_ms)
         if pressure is not None and chart.pressure.source is not None:
             pressures.append(([*labels, chart.pressure.source.value], pressure / MILLI))
+        targets.append((labels, chart.target_milli / MILLI))
         if chart.dose is not None and chart.dose.per_kg_nano is not None:
             doses.append((labels, chart.dose.per_kg_nano / NANO))
         weaning.append((labels, float(_wean_ready(bed))))
@@ -228,6 +229,7 @@ def _beds(ward: Ward) -> Iterator[Metric]:
         below.append(([OTHER_BED, OTHER_BED], total_s))
     place = ["unit", "bed"]
     yield _gauge("map_mmhg", "MAP that holds now; absent while none does", [*place, "source"], pressures)
+    yield _gauge("map_target_mmhg", "The patient's MAP target, or the site's", place, targets)
     yield _gauge(
         "norepinephrine_dose_mcg_per_kg_min", "Norepinephrine base; absent while unknown", place, doses
     )
