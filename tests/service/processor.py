@@ -6,13 +6,15 @@ Its log goes to a pipe that is always being read, so that no test waits for what
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import signal
 import sys
 import urllib.error
 import urllib.request
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -81,6 +83,7 @@ class Processor:
     log: list[dict[str, Any]] = field(default_factory=list)
     _process: Process | None = None
     _reader: asyncio.Task[None] | None = None
+    _silent: bool = False
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def start(self) -> Self:
@@ -97,6 +100,7 @@ class Processor:
         ]
         arguments = [part for setting in settings for part in ("--set", setting)]
         self.log.clear()
+        self._silent = False
         self._process = await asyncio.create_subprocess_exec(
             *(*STREAMPROC, "run", *arguments), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, cwd=ROOT
         )
@@ -113,6 +117,9 @@ class Processor:
             async with self._news:
                 self.log.append(entry)
                 self._news.notify_all()
+        async with self._news:
+            self._silent = True
+            self._news.notify_all()
 
     async def said(self, event: str, within_s: float = SOON_S) -> dict[str, Any]:
         """The first log line of this event since the start, as soon as there is one."""
@@ -120,13 +127,11 @@ class Processor:
         def found() -> dict[str, Any] | None:
             return next((entry for entry in self.log if entry["event"] == event), None)
 
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s), self._news:
-                await self._news.wait_for(lambda: found() is not None)
-        except TimeoutError:
-            raise AssertionError(f"not said within {within_s} s: {event}\n{self.told}") from None
+                await self._news.wait_for(lambda: found() is not None or self._silent)
         entry = found()
-        assert entry is not None
+        assert entry is not None, f"not said within {within_s} s, or before its end: {event}\n{self.told}"
         return entry
 
     @property
@@ -177,6 +182,15 @@ class Processor:
     async def took_over(self, messages: int) -> Metrics:
         """The scrape at which so many messages have been received."""
         return await self.until(lambda metrics: metrics.received >= messages, f"{messages} messages received")
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It stands still (SIGSTOP): its connections stay open, and nothing is taken from them."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     async def stop(self) -> int:
         """SIGTERM, and its exit code."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from itertools import pairwise
 from statistics import median
@@ -71,7 +71,7 @@ async def test_every_message_is_valid_by_its_published_schema(
     await station.publish(*bedside.map(now_ms(), 71))
     await station.alert(BED, "ESC-THRESHOLD")
     await station.hears("state of the bed", lambda one: one.topic == f"alerts/v1/bed/{BED}")
-    kinds = {
+    kinds: dict[str, Callable[[str], bool]] = {
         "alert": lambda topic: topic == FEED or topic.startswith("alerts/v1/icu-a/"),
         "bed": lambda topic: topic.startswith("alerts/v1/bed/"),
         "status": lambda topic: topic == STATUS,

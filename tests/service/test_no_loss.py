@@ -1,0 +1,260 @@
+"""Whatever ends the processor or the broker: nothing taken over is lost, and nothing is told two ways."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamproc.wire.instant import rfc3339
+
+from .bedside import Bedside
+from .conftest import StartProcessor
+from .journaled import replayed, taken_over, write_recording
+from .processor import Processor
+from .station import FEED, STATUS, Station, listening
+
+CYCLE_S = 0.1
+QUICK = (
+    "event_time.hold_back_s=0.5",
+    "rules.ESC-THRESHOLD.for_s=1",
+    "rules.ESC-THRESHOLD.clear_for_s=1",
+    "alerts.heartbeat_s=0.5",
+    "alerts.bed_state_s=1",
+    "state.snapshot_every_s=1",
+)
+
+
+@dataclass(slots=True)
+class Telemetry:
+    """Beds that send ten times a second, each going up and down through the dose that alarms."""
+
+    beds: list[Bedside] = field(default_factory=lambda: [Bedside(f"icu-a/bed-{n}") for n in range(1, 11)])
+    published: list[tuple[str, bytes]] = field(default_factory=list)
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def flow(self, station: Station) -> None:
+        """Publish until it is enough; what is in `published`, the broker has acknowledged."""
+        for cycle in count():
+            for place, bedside in enumerate(self.beds):
+                high = (cycle + 3 * place) // 15 % 2
+                await self.publish(station, bedside.map(now_ms(), 70 + place))
+                await self.publish(station, bedside.pump(now_ms(), 0.3 if high else 0.2))
+            if self.enough.is_set():
+                return
+            await asyncio.sleep(CYCLE_S)
+
+    async def publish(self, station: Station, message: tuple[str, bytes]) -> None:
+        """Publish one message, and note it once the broker has it."""
+        await station.publish(*message)
+        self.published.append(message)
+
+    async def last_word(self, port: int, processor: Processor) -> None:
+        """Wait until everything published so far has been taken over and every alert delivered."""
+        async with listening(port, "alerts/v1/bed/icu-z/last") as station:
+            await self.publish(station, Bedside("icu-z/last").map(now_ms(), 70))
+            await station.until(lambda: bool(station.heard), "the bed that spoke last")
+        await processor.until(
+            lambda metrics: metrics.value("alerts_undelivered") == 0, "all alerts delivered"
+        )
+
+
+def now_ms() -> float:
+    return time.time_ns() / 1e6
+
+
+@contextlib.asynccontextmanager
+async def flowing(port: int) -> AsyncIterator[Telemetry]:
+    """Telemetry for the length of the block."""
+    telemetry = Telemetry()
+    async with listening(port) as devices, asyncio.TaskGroup() as tasks:
+        tasks.create_task(telemetry.flow(devices))
+        yield telemetry
+        telemetry.enough.set()
+
+
+async def ten_more(station: Station) -> None:
+    """Wait for ten more messages than there are now."""
+    enough = len(station.heard) + 10
+    await station.until(lambda: len(station.heard) >= enough, "ten more alert events")
+
+
+@pytest.mark.parametrize(("end", "exit_code"), [(Processor.kill, -signal.SIGKILL), (Processor.stop, 0)])
+async def test_a_processor_ended_again_and_again_tells_what_an_uninterrupted_one_would(
+    mosquitto: Any,
+    new_processor: StartProcessor,
+    tmp_path: Path,
+    end: Callable[[Processor], Awaitable[int]],
+    exit_code: int,
+) -> None:
+    """kill -9 or SIGTERM under load, and a restart on the same state: everything published is in the journal,
+    and the feed is, byte for byte, what `replay` makes of the journal without any interruption."""
+    processor = await new_processor(mosquitto.port, *QUICK).start()
+    await processor.ready()
+    async with listening(mosquitto.port, FEED) as station:
+        async with flowing(mosquitto.port) as telemetry:
+            for _ in range(3):
+                await ten_more(station)
+                assert await end(processor) == exit_code
+                await (await processor.start()).ready()
+            await ten_more(station)
+        await telemetry.last_word(mosquitto.port, processor)
+        assert await processor.stop() == 0
+        fed = list(station.heard)
+
+    taken = await taken_over(processor)
+    assert set(taken.contents) == set(telemetry.published)
+
+    by_seq: dict[int, set[bytes]] = {}
+    for one in fed:
+        by_seq.setdefault(one.content["data"]["feed_seq"], set()).add(one.payload)
+    assert sorted(by_seq) == list(range(1, len(by_seq) + 1))
+    assert {len(payloads) for payloads in by_seq.values()} == {1}, "a number of the feed was given out twice"
+
+    write_recording(tmp_path / "journal.jsonl", taken.messages)
+    lines, account = await replayed(
+        tmp_path / "journal.jsonl", "--until", rfc3339(taken.until_ms), overrides=QUICK
+    )
+    assert [by_seq[seq].pop() for seq in sorted(by_seq)] == lines
+    assert account["received"] == len(taken.messages)
+    assert account["accepted"] + account.get("late", 0) == len(set(telemetry.published))
+    assert account.get("duplicate", 0) == len(taken.messages) - len(set(telemetry.published))
+
+
+async def test_a_processor_that_is_told_to_stop_says_so_and_leaves_no_will(
+    mosquitto: Any, new_processor: StartProcessor
+) -> None:
+    """SIGTERM: exit 0, and `stopping` is the last that the ward hears; a Will would cry wolf."""
+    processor = await (await new_processor(mosquitto.port, *QUICK).start()).ready()
+    async with listening(mosquitto.port, STATUS, "after/all") as station:
+        await station.hears("a heartbeat", lambda one: one.content["state"] == "running")
+        assert await processor.stop() == 0
+        await station.publish("after/all", b"{}")
+        await station.hears("what we said after the end", lambda one: one.topic == "after/all")
+        assert station.on(STATUS)[-1].content["state"] == "stopping"
+        assert "lost" not in {one.content["state"] for one in station.on(STATUS)}
+    async with listening(mosquitto.port, STATUS) as late_comer:
+        await late_comer.hears("the kept status", lambda one: one.content["state"] == "stopping")
+    await processor.said("service_stopped")
+
+
+async def test_a_processor_that_dies_is_said_to_be_lost(
+    mosquitto: Any, new_processor: StartProcessor
+) -> None:
+    """kill -9: the broker says so for it, to whoever listens now and to whoever comes later."""
+    processor = await (await new_processor(mosquitto.port, *QUICK).start()).ready()
+    async with listening(mosquitto.port, STATUS) as station:
+        await station.hears("a heartbeat", lambda one: one.content["state"] == "running")
+        await processor.kill()
+        lost = await station.hears("the Will", lambda one: one.content["state"] == "lost")
+        assert lost.payload == b'{"state":"lost"}'
+    async with listening(mosquitto.port, STATUS) as late_comer:
+        await late_comer.hears("the kept Will", lambda one: one.content == {"state": "lost"})
+
+
+async def test_a_broker_that_is_restarted_costs_nothing_that_it_had_acknowledged(
+    start_mosquitto: Callable[..., Any], new_processor: StartProcessor, tmp_path: Path
+) -> None:
+    """It has a thousand messages for us when it stops; started again, it hands over each of them."""
+    (tmp_path / "kept").mkdir()
+    broker = start_mosquitto("persistence true", f"persistence_location {tmp_path}/kept/")
+    processor = await (await new_processor(broker.port, *QUICK).start()).ready()
+    telemetry, bedside = Telemetry(), Bedside("icu-a/bed-1")
+    with processor.frozen():
+        async with listening(broker.port) as devices:
+            for _ in range(1000):
+                await telemetry.publish(devices, bedside.map(now_ms(), 70))
+        await asyncio.to_thread(broker.restart)
+    await processor.ready()
+    await telemetry.last_word(broker.port, processor)
+    scrape = await processor.metrics()
+    assert scrape.received == scrape.accounted >= 1000
+    assert scrape.value("reconnects_total") == 1
+    assert await processor.stop() == 0
+    assert set((await taken_over(processor)).contents) == set(telemetry.published)
+
+
+async def test_a_broker_that_forgets_is_told_again_what_stands(
+    start_mosquitto: Callable[..., Any], new_processor: StartProcessor
+) -> None:
+    """A broker without a memory comes back without our session and our retained states: both are renewed."""
+    broker = start_mosquitto()
+    processor = await (await new_processor(broker.port, *QUICK).start()).ready()
+    alert_state = "alerts/v1/icu-a/bed-1/ESC-THRESHOLD"
+    async with listening(broker.port, alert_state) as station:
+        await station.publish(*Bedside("icu-a/bed-1").pump(now_ms(), 0.3))
+        before = await station.hears("the alert", lambda one: True)
+    await asyncio.to_thread(broker.restart)
+    async with listening(broker.port, alert_state, STATUS) as station:
+        again = await station.hears("the alert again", lambda one: one.topic == alert_state)
+        assert again.payload == before.payload
+        await station.hears("a heartbeat", lambda one: one.topic == STATUS)
+    await processor.ready()
+    async with listening(broker.port, FEED) as station:
+        await station.publish(*Bedside("icu-a/bed-2").pump(now_ms(), 0.3))
+        await station.alert("icu-a/bed-2", "ESC-THRESHOLD")
+
+
+async def test_alerts_of_an_outage_are_delivered_when_the_broker_is_back(
+    start_mosquitto: Callable[..., Any], new_processor: StartProcessor
+) -> None:
+    """What is decided while the broker is away waits for it; the feed's numbers show no gap."""
+    broker = start_mosquitto()
+    processor = await new_processor(broker.port, *QUICK, "rules.ESC-THRESHOLD.for_s=3").start()
+    await processor.ready()
+    async with listening(broker.port) as devices:
+        await devices.publish(*Bedside("icu-a/bed-1").pump(now_ms(), 0.3))
+    await processor.took_over(1)
+    broker.stop()
+    await processor.until(lambda metrics: metrics.value("alerts_undelivered") >= 1, "an alert waits")
+    broker.start()
+    async with listening(broker.port, FEED) as station:
+        await station.alert("icu-a/bed-1", "ESC-THRESHOLD")
+        numbers = [one.content["data"]["feed_seq"] for one in station.heard]
+    assert sorted(set(numbers)) == list(range(1, max(numbers) + 1))
+
+
+async def test_a_second_processor_on_the_same_state_refuses_to_start(
+    mosquitto: Any, new_processor: StartProcessor
+) -> None:
+    """Two writers would ruin the journal: the second says who holds it, exits 1, and the first goes on."""
+    first = await (await new_processor(mosquitto.port, *QUICK).start()).ready()
+    second = await new_processor(mosquitto.port, *QUICK, "mqtt.client_id=another").launch()
+    assert await second.ended() == 1
+    failed = await second.said("service_failed")
+    assert failed["why"] == "JournalInUse"
+    assert str(first.pid) in failed["detail"]
+    assert (await first.get("/readyz"))[0] == 200
+
+
+async def test_two_processors_with_one_client_id_do_not_fight(
+    mosquitto: Any, new_processor: StartProcessor, tmp_path: Path
+) -> None:
+    """The broker lets in one of them at a time: soon one stops by itself and says why, the other stays."""
+    twins = [new_processor(mosquitto.port, *QUICK, state=tmp_path / name) for name in ("one", "other")]
+    for twin in twins:
+        await twin.start()
+    ends = [asyncio.create_task(twin.ended(60)) for twin in twins]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    (stopped,) = [twin for twin in twins if not twin.running]
+    (staying,) = [twin for twin in twins if twin.running]
+    assert await stopped.ended() == 1
+    failed = await stopped.said("service_failed")
+    assert failed["why"] == "SessionTakenOver"
+    assert "client id" in failed["detail"] or "the id" in failed["detail"]
+    await staying.ready()
+    taken = (await staying.metrics()).value("reconnects_total")
+    async with listening(mosquitto.port, FEED) as station:
+        await station.publish(*Bedside("icu-a/bed-1").pump(now_ms(), 0.3))
+        await station.alert("icu-a/bed-1", "ESC-THRESHOLD")
+    assert (await staying.metrics()).value("reconnects_total") == taken
+    await staying.kill()
+    await asyncio.wait(ends)
