@@ -21,13 +21,13 @@ from simulators.publish import Broker, parse_broker, publish_until_told
 from simulators.recording import recorded_lines, recording
 from simulators.scenarios import SCENARIOS
 from simulators.ward import Ward, showcase, with_clock
+from streamproc.wire.topics import NAME
 
 WARD = "ward"
 LIST = "list"
 WARD_BEDS = 8
 MOST_BEDS = 2000
 FASTEST = 3600.0
-LEVEL = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -49,7 +49,7 @@ def _scenario_name(text: str) -> str:
 
 
 def _unit_name(text: str) -> str:
-    if not LEVEL.fullmatch(text):
+    if not re.fullmatch(NAME, text):
         raise ValueError(f"{text!r} is not a unit; 1 to 32 letters, digits, _ or - were expected")
     return text
 

@@ -12,6 +12,7 @@ from simulators.cli import app
 from simulators.scenarios import SCENARIOS
 from streamproc.wire import read_lines
 
+BRIEFLY = ["--duration", "1", "--record", "-"]
 RECORD = ["--start", "2026-11-23T08:00:00Z", "--record"]
 
 
@@ -35,11 +36,11 @@ def test_every_scenario_is_listed_with_its_story(how: list[str]) -> None:
     ("arguments", "right"),
     [
         (["coma"], "one of ward, stable, septic_shock"),
-        (["stable", "--broker", "localhost"], "mqtt://host:port was expected"),
-        (["stable", "--faults", "drop=2"], "a share from 0 to 1 was expected"),
-        (["stable", "--start", "today"], "2026-11-23T08:00:00Z was expected"),
-        (["stable", "--start", "2026-11-23T08:00:00"], "2026-11-23T08:00:00Z was expected"),
-        (["stable", "--unit", "icu/a"], "letters, digits, _ or - were expected"),
+        (["stable", "--broker", "localhost", *BRIEFLY], "mqtt://host:port was expected"),
+        (["stable", "--faults", "drop=2", *BRIEFLY], "a share from 0 to 1 was expected"),
+        (["stable", "--start", "today", *BRIEFLY], "2026-11-23T08:00:00Z was expected"),
+        (["stable", "--start", "2026-11-23T08:00:00", *BRIEFLY], "2026-11-23T08:00:00Z was expected"),
+        (["stable", "--unit", "icu/a", *BRIEFLY], "letters, digits, _ or - were expected"),
         (["stable", "--speed", "0"], "0.01"),
         (["stable", "--beds", "0"], "1"),
         (["stable", "--beds", "many"], "integer"),

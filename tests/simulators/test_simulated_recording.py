@@ -55,6 +55,7 @@ def test_a_file_is_compressed_as_its_name_ends_and_the_same_each_time(tmp_path: 
                 file.write(line)
         written.append((folder / name).read_bytes())
     assert written[0] == written[1]
+    assert not name.endswith(".gz") or written[0][4:8] == bytes(4)  # gzip's own time stamp
     packed = Path(name).suffix in unpack
     plain = unpack[Path(name).suffix](written[0]) if packed else written[0]
     assert (plain if isinstance(plain, bytes) else plain.read()) == b"".join(lines)

@@ -11,7 +11,8 @@ from itertools import pairwise
 import pytest
 from simulated_telemetry import SEEDS, START_MS, Telemetry, payload_bytes, played
 
-from simulators.scenarios import SCENARIOS
+from simulators.bedside import Bedside
+from simulators.scenarios import SCENARIOS, weaning_fast
 from streamproc.wire import Decoder, Rejected, Topics
 from streamproc.wire.rejected import Reason
 
@@ -64,12 +65,13 @@ def test_the_bytes_do_not_depend_on_pythons_hash_seed() -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_another_seed_or_another_bed_is_another_patient(name: str) -> None:
-    others = [
-        SCENARIOS[name].play("icu-a", "bed-1", "9/0", START_MS, 60),
-        SCENARIOS[name].play("icu-a", "bed-2", SEEDS[0], START_MS, 60),
+    """Not only another name on the topic: another course of pressures."""
+    who = [("bed-1", SEEDS[0]), ("bed-1", "9/0"), ("bed-2", SEEDS[0])]
+    courses = [
+        Telemetry(name, list(SCENARIOS[name].play("icu-a", bed, seed, START_MS, 120))).pressures()
+        for bed, seed in who
     ]
-    own = payload_bytes(SCENARIOS[name].play("icu-a", "bed-1", SEEDS[0], START_MS, 60))
-    assert own not in [payload_bytes(other) for other in others]
+    assert courses[0] not in courses[1:]
 
 
 def test_every_message_passes_the_door(telemetry: Telemetry) -> None:
@@ -111,6 +113,14 @@ def test_a_scenario_goes_on_after_its_last_act() -> None:
     stable = SCENARIOS["stable"]
     messages = list(stable.play("icu-a", "bed-1", SEEDS[0], START_MS, stable.minutes * 60 + 120))
     assert messages[-1].time_ms > START_MS + (stable.minutes + 1) * 60_000
+
+
+def test_a_slower_pump_still_reports_a_change_at_once() -> None:
+    """Every 7 s here; the dose changes at second 600."""
+    bedside = Bedside("icu-a", "bed-1", SEEDS[0], START_MS, pump_every_s=7)
+    messages = bedside.play(weaning_fast(bedside), 605)
+    at_s = [int(minute * 60 + 1e-6) for minute, _ in Telemetry("weaning_fast", list(messages)).pumps["1"]]
+    assert (at_s[:3], at_s[-3:]) == ([0, 7, 14], [595, 600, 602])
 
 
 def test_stable_holds(seed: str) -> None:
@@ -192,6 +202,9 @@ def test_a_changeover_leaves_either_no_gap_or_one_within_the_grace(seed: str) ->
     running = sorted(at for channel in "12" for at, s in change.pumps[channel] if s["status"] == "infusing")
     gaps = [(before, after - before) for before, after in pairwise(running) if after - before > 2.5 / 60]
     assert [(round(before), round(gap)) for before, gap in gaps] == [(45, 2)]
+    stopped = next(at for at, s in change.pumps["1"] if s["status"] == "stopped")
+    taken_over = next(at for at, s in change.pumps["2"] if s["status"] == "infusing")
+    assert 20 < stopped < taken_over < 20 + 1 / 60
     both = {int(at * 60) for at, s in change.pumps["1"] if s["status"] == "infusing"}
     both &= {int(at * 60) for at, s in change.pumps["2"] if s["status"] == "infusing"}
     assert not both
