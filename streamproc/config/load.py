@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
-from streamproc.config.settings import Settings
+from streamproc.config.settings import DrugEntry, Settings
 
 FILES = {
     "service.yaml": (
@@ -182,9 +182,20 @@ def _wrong(error: Any) -> str:
     if kind == "missing":
         return "is missing; it must be given"
     if kind == "extra_forbidden":
-        return "unknown key; check its spelling"
+        return f"unknown key; right would be one of {', '.join(_known_keys(error['loc'][:-1]))}"
     told = error["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
     return told if isinstance(value, dict | list) else f"{told}; it is {value!r}"
+
+
+def _known_keys(path: Sequence[Any]) -> list[str]:
+    """The keys that the settings know at a place."""
+    section: Any = Settings
+    for key in path:
+        fields = section.model_fields
+        match = next((f for name, f in fields.items() if key in (name, f.alias)), None)
+        annotation = DrugEntry if match is None else match.annotation
+        section = annotation if hasattr(annotation, "model_fields") else section
+    return [field.alias or name for name, field in section.model_fields.items()]
 
 
 def _position(tree: CommentedMap, path: Sequence[Any]) -> tuple[int, int]:
