@@ -30,13 +30,15 @@ class WeanReady:
 def ready(chart: Chart, p: WeanReady) -> Finding:
     """Every clause of eligibility; met only if each of them is known to be met."""
     at_target = negated(chart.mean_map_below(chart.target_milli, p.window_s))
-    return all_of(
+    held = chart.unbroken("MAP at target", at_target, p.held_s)
+    eligible = all_of(
         chart.on_norepinephrine(),
-        chart.unbroken("MAP at target", at_target, p.held_s),
+        held,
         chart.pressure.trend.coverage_at_least("coverage", p.coverage_min, chart.now_ms, ms(p.held_s)),
         dose_steady(chart, p.held_s),
         chart.no_open_alarm(),
     )
+    return eligible.until(held.until_ms)  # a spell is only seen to begin and break while it is asked about
 
 
 def dose_steady(chart: Chart, for_s: int) -> Finding:
