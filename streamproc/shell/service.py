@@ -87,7 +87,8 @@ class Service:
     meters: Meters = field(default_factory=Meters)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     last_step_s: float = field(default_factory=time.time)
-    caught_up: bool = False
+    running: bool = False
+    """Recovered and about to connect; before that there is no journal and no connection to ask."""
     _early: list[Delivery] = field(default_factory=list)
     _show_again: bool = False
     _heartbeat: Every = field(init=False)
@@ -126,17 +127,17 @@ class Service:
     @property
     def connected(self) -> bool:
         """Whether the broker has granted every subscription."""
-        return self.connection.subscribed
+        return self.running and self.connection.subscribed
 
     @property
     def ready(self) -> bool:
         """Connected, caught up with the journal and able to commit."""
-        return self.caught_up and self.connected and not self.journal.failed
+        return self.connected and not self.journal.failed
 
     @property
     def position(self) -> int:
         """The last committed batch."""
-        return self.journal.position
+        return self.journal.position if self.running else 0
 
     @property
     def undelivered(self) -> int:
@@ -152,6 +153,7 @@ class Service:
             self.clock = clock_from(self.settings.clock.source, last_ms)
             self.connection = self._new_connection()
             self.intake.on_rejected = self._show_dead_letter
+            self.running = True
             async with self.connection:
                 await self._until_stopped()
                 await self._leave()
@@ -240,7 +242,6 @@ class Service:
         for batch in self.journal.read(max(position + 1, self.journal.first_position)):
             self._apply_again(batch)
             replayed += 1
-        self.caught_up = True
         _log.info(
             "state_recovered",
             snapshot_position=position,
