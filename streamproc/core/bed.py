@@ -102,7 +102,12 @@ class Bed:
         )
 
     def take_late(self, event: BedEvent, received_ms: int) -> list[Change]:
-        """Enter an event whose time has passed; the past is not judged again, the present is."""
+        """Enter an event whose time has passed; the past is not judged again, the present is.
+
+        One from before the stay is the last patient's, whose chart is closed."""
+        opened_ms = self.chart.opened_ms
+        if opened_ms is not None and event.time_ms < opened_ms:
+            return []
         reads = self._take(event)
         return self._judge(self._settle(reads), received_ms)
 
@@ -183,7 +188,7 @@ class Bed:
         self.alerts = {rule.id: Alert() for rule in self.rules}
         last = self.chart
         fresh = Chart(last.terms, self.name, last.now_ms, last.waiting_since_ms, last.heard_ms)
-        fresh.below_target_ms = last.below_target_ms
+        fresh.below_target_ms, fresh.opened_ms = last.below_target_ms, last.now_ms
         self._open_chart(fresh)
         return Reads.EVERYTHING
 

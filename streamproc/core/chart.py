@@ -94,6 +94,8 @@ class Chart:
     kinds: dict[str, Kind] = field(default_factory=dict)
     spells: dict[str, int] = field(default_factory=dict)
     below_target_ms: int = 0
+    opened_ms: int | None = None
+    """When the stay took over from another; what was sent before that is not this patient's."""
 
     def __post_init__(self) -> None:
         self.pressure = Pressure(self.terms)
@@ -336,6 +338,7 @@ class Chart:
             "gap": self.gap,
             "spells": self.spells,
             "below_target_ms": self.below_target_ms,
+            "opened_ms": self.opened_ms,
         }
 
     def restore(self, kept: Mapping[str, Any]) -> None:
@@ -353,7 +356,7 @@ class Chart:
             self.doubts[Doubt(doubt)] = Doubted(time_ms, bed, device, Doubt(doubt), detail)
         self.gap = kept["gap"] and (kept["gap"][0], kept["gap"][1])
         self.spells = dict(kept["spells"])
-        self.below_target_ms = kept["below_target_ms"]
+        self.below_target_ms, self.opened_ms = kept["below_target_ms"], kept["opened_ms"]
 
 
 def why_unknown(dose: Dose) -> str:
