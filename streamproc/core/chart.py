@@ -82,6 +82,9 @@ class Chart:
     now_ms: int
     waiting_since_ms: int | None = None
     heard_ms: int | None = None
+    """The first word of the bed."""
+    stay_heard_ms: int | None = None
+    """The first word of this stay."""
     context: PatientContext | None = None
     pressure: Pressure = field(init=False)
     systolic: Trend = field(init=False)
@@ -164,10 +167,12 @@ class Chart:
         return (Reads.PUMPS if lost else Reads.NOTHING) | (Reads.DOSE if changed else Reads.NOTHING)
 
     def _heard(self, time_ms: int) -> int:
+        if self.stay_heard_ms is not None:
+            return Reads.NOTHING
+        self.stay_heard_ms = time_ms
         if self.heard_ms is None:
             self.heard_ms = time_ms
-            return Reads.PRESENCE
-        return Reads.NOTHING
+        return Reads.PRESENCE
 
     # what it tells
 
@@ -329,6 +334,7 @@ class Chart:
             "now_ms": self.now_ms,
             "waiting_since_ms": self.waiting_since_ms,
             "heard_ms": self.heard_ms,
+            "stay_heard_ms": self.stay_heard_ms,
             "context": self.context and asdict(self.context),
             "pressure": self.pressure.snapshot(),
             "systolic": self.systolic.snapshot(),
@@ -344,6 +350,7 @@ class Chart:
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Take over what `snapshot` gave."""
         self.now_ms, self.heard_ms = kept["now_ms"], kept["heard_ms"]
+        self.stay_heard_ms = kept["stay_heard_ms"]
         self.waiting_since_ms = kept["waiting_since_ms"]
         if kept["context"]:
             context = dict(kept["context"])

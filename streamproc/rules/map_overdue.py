@@ -44,8 +44,8 @@ def judge(chart: Chart, p: MapOverdue) -> Judgement:
 
 
 def _silent(chart: Chart, limit_s: int) -> Finding:
-    """No valid MAP for so long, counted from the first word of the bed where there never was one."""
-    return chart.map_silent_for(ms(limit_s), chart.heard_ms)
+    """No valid MAP for so long, counted from the first word of the stay where there never was one."""
+    return chart.map_silent_for(ms(limit_s), chart.stay_heard_ms)
 
 
 def _limits(chart: Chart, p: MapOverdue) -> tuple[int, int, int]:
