@@ -89,6 +89,7 @@ class Ward:
     _due: list[tuple[int, str]] = field(default_factory=list)
     _scheduled: dict[str, int] = field(default_factory=dict)
     _waiting: list[Change] = field(default_factory=list)
+    _awaiting_roster: bool = False
 
     @property
     def watermark_ms(self) -> int:
@@ -100,9 +101,11 @@ class Ward:
         """The clock has reached `now_ms`; going back is no news. Returns what is to be announced."""
         self.lags_ms.clear()
         if self.clock_ms is None:
-            self._open(now_ms)
-        if self.clock_ms is None or now_ms < self.clock_ms:
+            self.clock_ms = now_ms
+        if now_ms < self.clock_ms:
             return []
+        if not self._awaiting_roster:
+            self._await_roster(now_ms)
         self.clock_ms = now_ms
         changes, self._waiting = self._waiting, []
         watermark_ms = self.watermark_ms
@@ -194,13 +197,15 @@ class Ward:
             if alert.open
         }
 
-    def _open(self, now_ms: int) -> None:
-        self.clock_ms = now_ms
+    def _await_roster(self, now_ms: int) -> None:
+        """From this ward's first tick on, each bed of the roster is expected that was not expected before."""
+        self._awaiting_roster = True
         for name in sorted(self.roster):
             bed = self._bed(name)
-            bed.chart.waiting_since_ms = now_ms
-            bed.start()
-            self._schedule(bed)
+            if bed.chart.waiting_since_ms is None:
+                bed.chart.waiting_since_ms = now_ms
+                bed.start()
+                self._schedule(bed)
 
     def _bed(self, name: str) -> Bed:
         bed = self.beds.get(name)
