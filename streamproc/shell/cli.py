@@ -6,6 +6,7 @@ Exit 2: the command or the configuration is wrong, and the message says what wou
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -23,9 +24,9 @@ from streamproc.shell.journal import JournalCorrupt, JournalFailed, JournalInUse
 from streamproc.shell.log import set_up
 from streamproc.shell.mqtt import BrokerRefused, SessionTakenOver
 from streamproc.shell.record import record_to
-from streamproc.shell.replay import Replay, read_files
+from streamproc.shell.recordings import Unreadable, read_files
+from streamproc.shell.replay import Replay
 from streamproc.shell.service import Service
-from streamproc.wire import BadLine
 from streamproc.wire.instant import instant_ms
 from streamproc.wire.rejected import Refused
 
@@ -118,10 +119,13 @@ def replay(
         for line in run.alerts(read_files(files), until_ms):
             sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
-    except (Refused, BadLine, OSError, EOFError) as error:
+    except (Refused, Unreadable) as error:
         sys.stdout.buffer.flush()
-        _complain(f"{' '.join(files)}: {error}" if not isinstance(error, OSError) else str(error))
+        _complain(str(error))
         raise typer.Exit(2) from None
+    except BrokenPipeError:  # whoever read has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
     tally = run.intake.tally
     rejected = {reason.value: number for reason, number in sorted(tally.rejected.items())}
     counts = {taken.value: number for taken, number in sorted(tally.taken.items())}

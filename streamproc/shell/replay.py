@@ -6,25 +6,17 @@ hold-back, so a file whose lines were shuffled that far gives what the file itse
 
 from __future__ import annotations
 
-import gzip
 import heapq
-import io
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
-from typing import BinaryIO, cast
-
-import zstandard
 
 from streamproc.config import Settings
 from streamproc.core.change import Change
 from streamproc.core.ward import Ward
 from streamproc.shell.intake import Intake
-from streamproc.wire import Received, encode, read_lines
+from streamproc.wire import Received, encode
 from streamproc.wire.announce import alert_event
 
 
@@ -77,29 +69,3 @@ def in_order_of_receipt(messages: Iterable[Received], within_ms: int) -> Iterato
             yield heapq.heappop(waiting)
     while waiting:
         yield heapq.heappop(waiting)
-
-
-def read_files(paths: Iterable[str]) -> Iterator[Received]:
-    """The messages of several recordings, one after the other; `-` is standard input."""
-    for path in paths:
-        with _opened(path) as file:
-            yield from read_lines(file)
-
-
-@contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
-    if path == "-":
-        yield sys.stdin.buffer
-        return
-    with Path(path).open("rb") as file:
-        if path.endswith(".gz"):
-            with gzip.open(file) as unpacked:
-                yield cast(BinaryIO, unpacked)
-        elif path.endswith(".zst"):
-            yield io.BufferedReader(cast(io.RawIOBase, _unpacked_zst(file)))
-        else:
-            yield file
-
-
-def _unpacked_zst(file: BinaryIO) -> zstandard.ZstdDecompressionReader:
-    return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)

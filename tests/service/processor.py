@@ -75,11 +75,15 @@ class Metrics:
 
 @dataclass(slots=True)
 class Processor:
-    """`streamproc run` on a broker's port and a state folder; any further `key=value` overrides a setting."""
+    """`streamproc run` on a broker's port and a state folder; any further `key=value` overrides a setting.
+
+    Another command that listens to a broker (`record FILE`) may run in its place.
+    """
 
     broker_port: int
     state: Path
     overrides: tuple[str, ...] = ()
+    command: tuple[str, ...] = ("run",)
     log: list[dict[str, Any]] = field(default_factory=list)
     _process: Process | None = None
     _reader: asyncio.Task[None] | None = None
@@ -102,7 +106,7 @@ class Processor:
         self.log.clear()
         self._silent = False
         self._process = await asyncio.create_subprocess_exec(
-            *(*STREAMPROC, "run", *arguments), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, cwd=ROOT
+            *(*STREAMPROC, *self.command, *arguments), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, cwd=ROOT
         )
         self._reader = asyncio.create_task(self._read(self._process))
         return self

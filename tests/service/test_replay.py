@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import json
+import random
+import subprocess
+import sys
+import time
+import zlib
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
+import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamproc.config import Settings, load
+from streamproc.shell.broker import free_port
+from streamproc.shell.recordings import read_files
 from streamproc.shell.replay import Replay
 from streamproc.shell.service import Service
-from streamproc.wire import Received, encode
+from streamproc.wire import Received, encode, read_lines, rfc3339
 from streamproc.wire.announce import alert_event
 
 from .bedside import Bedside
+from .conftest import StartProcessor
+from .journaled import write_recording
+from .processor import POLL_S, ROOT, SOON_S, STREAMPROC, Processor
+from .station import listening
 
 START_MS = 1_795_417_200_000
 QUICK = (
@@ -69,3 +88,242 @@ def test_the_service_and_a_replay_judge_alike_whenever_the_service_ticked(
     end_ms = START_MS + 50_000
     replay = list(Replay(CHOSEN).alerts(messages, end_ms))
     assert list(lived(CHOSEN, messages, ticks_ms, end_ms)) == replay
+
+
+# --- the command line ---------------------------------------------------------------------------
+
+HOLD_BACK_S = 2.0
+"""As it is configured; lines displaced by no more than this mean the same."""
+RULES_AT_LEAST = 5
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty-two minutes of a simulated ward, as its simulator recorded them."""
+    file = tmp_path_factory.mktemp("recorded") / "ward.jsonl"
+    told = ["--duration", "1320", "--start", "2026-11-23T08:00:00Z", "--record", str(file)]
+    simulate = [sys.executable, "-m", "simulators", "ward", *told]
+    subprocess.run(simulate, cwd=ROOT, check=True, capture_output=True)
+    return file
+
+
+@pytest.fixture(scope="module")
+def alerts(recording: Path) -> bytes:
+    """What a replay of it gives."""
+    return replay(str(recording))
+
+
+def replay(*arguments: str, stdin: bytes = b"") -> bytes:
+    """The standard output of a replay that goes well."""
+    done = run(*arguments, stdin=stdin)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*STREAMPROC, "replay", *arguments], cwd=ROOT, input=stdin, capture_output=True)
+
+
+def rules_in(lines: bytes) -> set[str]:
+    return {json.loads(line)["data"]["rule"] for line in lines.splitlines()}
+
+
+def test_a_simulated_ward_raises_alerts_of_many_rules(alerts: bytes) -> None:
+    """A simulator's recording is recorded telemetry like any other, and most of the rules are in it."""
+    assert len(rules_in(alerts)) >= RULES_AT_LEAST
+    numbers = [json.loads(line)["data"]["feed_seq"] for line in alerts.splitlines()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_same_file_gives_the_same_bytes(recording: Path, alerts: bytes) -> None:
+    assert replay(str(recording)) == alerts
+
+
+def test_lines_shuffled_within_the_hold_back_give_the_same_bytes(
+    recording: Path, alerts: bytes, tmp_path: Path
+) -> None:
+    """As if every message had been written down up to the hold-back later than it came."""
+    chance, lines = random.Random(7), recording.read_bytes().splitlines(keepends=True)
+    displaced = {line: received_s(line) + chance.uniform(0, HOLD_BACK_S) for line in lines}
+    shuffled = sorted(lines, key=displaced.__getitem__)
+    assert shuffled != lines
+    (tmp_path / "shuffled.jsonl").write_bytes(b"".join(shuffled))
+    assert replay(str(tmp_path / "shuffled.jsonl")) == alerts
+
+
+def test_a_compressed_file_and_standard_input_give_the_same_bytes(
+    recording: Path, alerts: bytes, tmp_path: Path
+) -> None:
+    """Also where a file has grown by appending: several gzip members, several zstd frames."""
+    lines = recording.read_bytes()
+    half = lines.index(b"\n", len(lines) // 2) + 1
+    (tmp_path / "ward.jsonl.gz").write_bytes(gzip.compress(lines[:half]) + gzip.compress(lines[half:]))
+    frames = [zstandard.compress(part) for part in (lines[:half], lines[half:])]
+    (tmp_path / "ward.jsonl.zst").write_bytes(b"".join(frames))
+    assert replay(str(tmp_path / "ward.jsonl.gz")) == alerts
+    assert replay(str(tmp_path / "ward.jsonl.zst")) == alerts
+    assert replay("-", stdin=lines) == alerts
+
+
+def test_several_files_are_one_recording(recording: Path, alerts: bytes, tmp_path: Path) -> None:
+    lines = recording.read_bytes().splitlines(keepends=True)
+    (tmp_path / "first").write_bytes(b"".join(lines[:10_000]))
+    (tmp_path / "then").write_bytes(b"".join(lines[10_000:]))
+    assert replay(str(tmp_path / "first"), str(tmp_path / "then")) == alerts
+
+
+def test_until_ends_early_or_lets_time_go_on_without_messages(tmp_path: Path) -> None:
+    """Up to a time: what was known by then. Beyond the last message: what silence alone brings."""
+    bedside = Bedside("icu-a/bed-1")
+    sent = [bedside.map(START_MS + 1000 * second, 50) for second in range(100)]
+    messages = [Received(START_MS + 1000 * second + 50, *message) for second, message in enumerate(sent)]
+    write_recording(tmp_path / "low.jsonl", messages)
+    file = str(tmp_path / "low.jsonl")
+    whole = replay(file)
+    assert rules_in(whole) == {"MAP-CRIT"}
+    assert replay(file, "--until", "2026-11-23T07:01:01.999Z") == b""
+    assert replay(file, "--until", "2026-11-23T07:01:02Z") == whole
+    longer = replay(file, "--until", "2026-11-23T07:10:00Z")
+    assert longer.startswith(whole)
+    assert "TECH-MAP-LOST" in rules_in(longer)
+
+
+WRONG_LINES = {
+    "not JSON": b"{",
+    "not UTF-8": b"\xff",
+    "no payload": b'{"received":"2026-11-23T08:00:00Z","topic":"bedside/v1/icu-a/bed-1/map"}',
+    "a naive time": b'{"received":"2026-11-23T08:00:00","topic":"t","payload":{}}',
+    "an unknown field": b'{"received":"2026-11-23T08:00:00Z","topic":"t","payload":{},"seen":1}',
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_LINES.values(), ids=WRONG_LINES)
+def test_a_bad_line_ends_it_with_file_and_line(recording: Path, tmp_path: Path, wrong: bytes) -> None:
+    """Exit 2, naming that file and that line; another file is not blamed."""
+    good = recording.read_bytes().splitlines(keepends=True)[:3]
+    (tmp_path / "good.jsonl").write_bytes(b"".join(good))
+    (tmp_path / "bad.jsonl").write_bytes(b"".join([*good, wrong + b"\n", *good]))
+    done = run(str(tmp_path / "good.jsonl"), str(tmp_path / "bad.jsonl"), str(tmp_path / "good.jsonl"))
+    assert done.returncode == 2
+    (complaint,) = done.stderr.decode().splitlines()
+    assert complaint.startswith(f"{tmp_path}/bad.jsonl: line 4: ")
+    assert "good.jsonl" not in complaint
+
+
+NO_RECORDINGS = {
+    "absent.jsonl": None,
+    "plain.gz": b"{}",
+    "plain.zst": b"{}",
+    "torn.gz": gzip.compress(b"\n" * 100_000)[:-1],
+    "torn.zst": zstandard.compress(b"\n" * 100_000)[:-1],
+}
+
+
+@pytest.mark.parametrize(("name", "content"), NO_RECORDINGS.items(), ids=NO_RECORDINGS)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    done = run(str(tmp_path / name))
+    assert done.returncode == 2
+    (complaint,) = done.stderr.decode().splitlines()
+    assert complaint.startswith(f"{tmp_path}/{name}: ")
+
+
+def test_who_has_read_enough_may_go(recording: Path) -> None:
+    """`replay … | head -1`: no complaint, for nothing is wrong."""
+    command = f"{sys.executable} -m streamproc replay {recording} | head -1"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == b""
+
+
+def received_s(line: bytes) -> float:
+    return datetime.fromisoformat(json.loads(line)["received"]).timestamp()
+
+
+# --- recorded from a broker ---------------------------------------------------------------------
+
+
+def lines_so_far(file: Path) -> int:
+    """How many whole lines can be read of a file that is still being written."""
+    content = file.read_bytes() if file.exists() else b""
+    if file.suffix == ".gz":
+        content = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content)
+    elif file.suffix == ".zst":
+        content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
+    return content.count(b"\n")
+
+
+async def holds_lines(file: Path, count: int) -> None:
+    """Wait until the file has so many lines."""
+    deadline_s = time.monotonic() + SOON_S
+    while (found := lines_so_far(file)) < count:
+        assert time.monotonic() < deadline_s, f"{found} of {count} lines"
+        await asyncio.sleep(POLL_S)  # a file tells nobody that it has grown
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "jsonl.zst"])
+async def test_what_was_recorded_from_a_broker_replays(
+    mosquitto: Any, new_processor: StartProcessor, tmp_path: Path, ending: str
+) -> None:
+    """Every message has its line, whatever it was, in the order in which it came."""
+    file = tmp_path / f"recorded.{ending}"
+    recorder = await new_processor(mosquitto.port, command=("record", str(file))).launch()
+    await recorder.said("mqtt_subscribed")
+    bedside, now_ms = Bedside("icu-a/bed-1"), time.time_ns() / 1e6
+    sent = [bedside.map(now_ms + number, 50) for number in range(500)]
+    sent += [(bedside.map_topic, b"\xff\xfe"), (bedside.map_topic, b"NaN"), bedside.pump(now_ms, 0.3)]
+    sent += [("bedside/v1/icu-a/bed-1/patient", b""), ("alerts/v1/ack/station-1", b"{}")]
+    async with listening(mosquitto.port) as devices:
+        for message in sent:
+            await devices.publish(*message)
+    await holds_lines(file, len(sent))
+    assert await recorder.stop() == 0
+    assert (await recorder.said("recording_ended"))["lines"] == len(sent)
+    assert [(one.topic, one.payload) for one in read_files([str(file)])] == sent
+    later = rfc3339(round(now_ms) + 65_000)
+    assert "MAP-CRIT" in rules_in(replay(str(file), "--until", later))
+
+
+async def test_a_recorder_that_is_killed_has_written_down_what_it_took(
+    mosquitto: Any, new_processor: StartProcessor, tmp_path: Path
+) -> None:
+    """A line is on disk before its message is acknowledged: its successor is given all the rest."""
+    files, sent = [tmp_path / "before", tmp_path / "after"], list[tuple[str, bytes]]()
+    bedside = Bedside("icu-a/bed-1")
+    async with listening(mosquitto.port) as devices:
+        for file in files:
+            recorder = await new_processor(mosquitto.port, command=("record", str(file))).launch()
+            await recorder.said("mqtt_subscribed")
+            killed = asyncio.create_task(killed_at(recorder, file, 100))
+            while not killed.done() or len(sent) % 100:
+                sent.append(bedside.map(time.time_ns() / 1e6, 70))
+                await devices.publish(*sent[-1])
+    last = await new_processor(mosquitto.port, command=("record", str(tmp_path / "last"))).launch()
+    await last.said("mqtt_subscribed")
+    recorded = [message for file in files for message in whole_lines(file)]
+    rest = len(set(sent) - set(recorded))
+    if rest:
+        await holds_lines(tmp_path / "last", rest)
+    assert await last.stop() == 0
+    recorded += [(one.topic, one.payload) for one in read_files([str(tmp_path / "last")])]
+    assert set(recorded) == set(sent)
+
+
+async def killed_at(recorder: Processor, file: Path, lines: int) -> None:
+    await holds_lines(file, lines)
+    await recorder.kill()
+
+
+def whole_lines(file: Path) -> list[tuple[str, bytes]]:
+    """The messages of a file whose last line may be torn."""
+    lines = file.read_bytes().splitlines(keepends=True)
+    return [(one.topic, one.payload) for one in read_lines(line for line in lines if line.endswith(b"\n"))]
+
+
+async def test_a_recording_is_never_written_over(new_processor: StartProcessor, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("telemetry\n")
+    recorder = await new_processor(free_port(), command=("record", str(tmp_path / "kept"))).launch()
+    assert await recorder.ended() == 1
+    assert f"{tmp_path}/kept: " in recorder.told
+    assert (tmp_path / "kept").read_text() == "telemetry\n"
