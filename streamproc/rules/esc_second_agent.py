@@ -14,7 +14,14 @@ from streamproc.core.chart import Chart, Reads
 from streamproc.core.finding import all_of, negated, not_shown
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import InotropeMcgPerKgMin, McgPerKgMin, Seconds, UnitsPerMin
-from streamproc.rules.phrase import dose_figure, dose_mcg_per_kg_min, mean_map_mmhg, minutes, shown
+from streamproc.rules.phrase import (
+    below,
+    dose_figure,
+    dose_mcg_per_kg_min,
+    map_figure,
+    mean_map_mmhg,
+    minutes,
+)
 
 VASOPRESSIN_FIRST = "vasopressin"
 NEXT_STEP = "next step"
@@ -81,11 +88,10 @@ def _variant(chart: Chart, vasopressin_runs: bool) -> str:
 def word(chart: Chart, p: EscSecondAgent, alert: Alert) -> Wording:
     value, limit = mean_map_mmhg(chart, p.window_s), chart.target_milli / 1000
     dose = dose_figure(dose_mcg_per_kg_min(chart))
-    told = "unknown" if value is None else shown(value, limit)
     return Wording(
-        text=f"MAP {told} < {limit:g} for {minutes(p.window_s)} at norepinephrine {dose} mcg/kg/min",
+        text=f"MAP {below(value, limit)} for {minutes(p.window_s)} at norepinephrine {dose} mcg/kg/min",
         advice=ADVICE[alert.variant].format_map(asdict(p)),
-        figure=f"MAP {told}, {dose}",
+        figure=f"{map_figure(value)}, {dose}",
         value=value,
         limit=limit,
         unit="mm[Hg]",

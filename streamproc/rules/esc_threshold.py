@@ -8,7 +8,7 @@ from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import McgPerKgMin, Seconds
-from streamproc.rules.phrase import dose_figure, dose_mcg_per_kg_min, minutes, shown
+from streamproc.rules.phrase import at_least, dose_figure, dose_mcg_per_kg_min, minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,8 @@ def judge(chart: Chart, p: EscThreshold) -> Judgement:
 
 def word(chart: Chart, p: EscThreshold, alert: Alert) -> Wording:
     value, limit = dose_mcg_per_kg_min(chart), p.threshold_mcg_per_kg_min
-    told = "unknown" if value is None else shown(value, limit, 2)
     return Wording(
-        text=f"Norepinephrine {told} >= {limit:g} mcg/kg/min for {minutes(p.for_s)}",
+        text=f"Norepinephrine {at_least(value, limit, 2)} mcg/kg/min for {minutes(p.for_s)}",
         advice="Consider a second agent rather than more norepinephrine; look for hypovolemia.",
         figure=dose_figure(value),
         value=value,

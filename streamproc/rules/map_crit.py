@@ -9,7 +9,7 @@ from streamproc.core.chart import Chart, Reads, milli, ms
 from streamproc.core.finding import all_of
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import Mmhg, Seconds
-from streamproc.rules.phrase import map_figure, map_now_mmhg, minutes, shown
+from streamproc.rules.phrase import below, map_figure, map_now_mmhg, minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,8 @@ def judge(chart: Chart, p: MapCrit) -> Judgement:
 
 def word(chart: Chart, p: MapCrit, alert: Alert) -> Wording:
     value = map_now_mmhg(chart)
-    told = "unknown" if value is None else shown(value, p.critical_mmhg)
     return Wording(
-        text=f"MAP {told} < {p.critical_mmhg:g} for {minutes(p.for_s)}",
+        text=f"MAP {below(value, p.critical_mmhg)} for {minutes(p.for_s)}",
         advice="Go to the patient now: check line and pump, treat the hypotension.",
         figure=map_figure(value),
         value=value,

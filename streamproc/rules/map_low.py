@@ -13,7 +13,7 @@ from streamproc.core.chart import Chart, Reads, milli
 from streamproc.core.finding import all_of, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import Mmhg, Seconds
-from streamproc.rules.phrase import map_figure, mean_map_mmhg, minutes, shown
+from streamproc.rules.phrase import below, map_figure, mean_map_mmhg, minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,8 @@ def judge(chart: Chart, p: MapLow) -> Judgement:
 def word(chart: Chart, p: MapLow, alert: Alert) -> Wording:
     window_s = p.long_window_s if alert.priority is Priority.HIGH else p.window_s
     value, limit = mean_map_mmhg(chart, window_s), chart.target_milli / 1000
-    told = "unknown" if value is None else shown(value, limit)
     return Wording(
-        text=f"MAP {told} < {limit:g} for {minutes(window_s)}",
+        text=f"MAP {below(value, limit)} for {minutes(window_s)}",
         advice=(
             f"Titrate towards MAP {limit:g} mmHg and check again within {minutes(p.window_s)} to "
             f"{minutes(p.long_window_s)}; look for hypovolemia."
