@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
 from streamproc.core.chart import milli, ms
 from streamproc.core.dose import exact
@@ -201,17 +201,18 @@ class Settings(Section):
     rules: RulesSection
     drugs: dict[Name, DrugEntry]
 
-    @model_validator(mode="after")
-    def _spellings_differ(self) -> Settings:
+    @field_validator("drugs")
+    @classmethod
+    def _spellings_differ(cls, drugs: dict[str, DrugEntry]) -> dict[str, DrugEntry]:
         seen: dict[str, str] = {}
-        for name, entry in self.drugs.items():
+        for name, entry in drugs.items():
             for spelling in [name, *entry.aliases]:
                 if spelling in seen:
-                    raise ValueError(f"drugs: `{spelling}` names both {seen[spelling]} and {name}")
+                    raise ValueError(f"`{spelling}` names both {seen[spelling]} and {name}")
                 seen[spelling] = name
-        if "norepinephrine" not in self.drugs or "vasopressin" not in self.drugs:
-            raise ValueError("drugs: the rules need entries for norepinephrine and vasopressin")
-        return self
+        if "norepinephrine" not in drugs or "vasopressin" not in drugs:
+            raise ValueError("the rules need entries for norepinephrine and vasopressin")
+        return drugs
 
     def spellings(self) -> dict[str, str]:
         """Every accepted spelling of a drug, to its library name."""
