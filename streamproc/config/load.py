@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.reader import ReaderError
 
 from streamproc.config.settings import DrugEntry, Settings
 
@@ -67,37 +68,55 @@ def load(folder: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
 
     Raises `ConfigError` with every problem found."""
     folder = folder or DEFAULT_DIR
-    trees = {name: _read(folder / name) for name in FILES}
-    problems = [problem for name, tree in trees.items() for problem in _foreign_keys(folder / name, tree)]
+    read = {name: _read(folder / name) for name in FILES}
+    trees = {name: tree for name, tree in read.items() if isinstance(tree, CommentedMap)}
+    problems = [problem for problem in read.values() if isinstance(problem, Problem)]
+    problems += [problem for name, tree in trees.items() for problem in _foreign_keys(folder / name, tree)]
     merged: dict[str, Any] = {}
     for tree in trees.values():
         merged.update(_bare(tree))
-    overridden = _override(merged, overrides)
+    overridden, refused = _override(merged, overrides)
+    problems += refused
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        problems += [_problem(folder, trees, overridden, each) for each in error.errors()]
+        if len(trees) == len(FILES):  # what an unreadable file holds is not missing besides
+            problems += _wrong_values(folder, trees, overridden, error)
     if problems:
         raise ConfigError(problems)
     return settings
 
 
-def _read(path: Path) -> CommentedMap:
-    yaml = YAML(typ="rt", pure=True)
+def _read(path: Path) -> CommentedMap | Problem:
+    """A file's tree, or why there is none."""
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError([Problem(str(path), 0, 0, "", "no such file; config/ has an example")]) from None
+        return Problem(str(path), 0, 0, "", "no such file; config/ has an example")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(str(path), 0, 0, "", f"cannot be read: {error}")]) from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        wrong = f"not YAML: {(error.problem or 'cannot be parsed').splitlines()[0]}"
-        raise ConfigError([Problem(str(path), line, column, "", wrong)]) from None
+        return Problem(str(path), 0, 0, "", f"cannot be read: {error}")
+    try:
+        tree = YAML(typ="rt", pure=True).load(text)
+    except YAMLError as error:
+        line, column = _place(error, text)
+        return Problem(str(path), line, column, "", _not_yaml(error))
     if not isinstance(tree, CommentedMap):
-        raise ConfigError([Problem(str(path), 1, 1, "", "must be a mapping of keys to values")])
+        return Problem(str(path), 1, 1, "", "must be a mapping of keys to values")
     return tree
+
+
+def _place(error: YAMLError, text: str) -> tuple[int, int]:
+    """Line and column (from 1) of what YAML cannot read."""
+    if isinstance(error, ReaderError):
+        before = text[: error.position]
+        return before.count("\n") + 1, len(before) - before.rfind("\n")
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    return (mark.line + 1, mark.column + 1) if mark else (0, 0)
+
+
+def _not_yaml(error: YAMLError) -> str:
+    told = error.reason if isinstance(error, ReaderError) else getattr(error, "problem", None)
+    return f"not YAML: {(told or 'cannot be parsed').splitlines()[0]}"
 
 
 def _foreign_keys(path: Path, tree: CommentedMap) -> list[Problem]:
@@ -128,30 +147,33 @@ def _bare(node: Any) -> Any:
     return node
 
 
-def _override(tree: dict[str, Any], overrides: Sequence[str]) -> set[str]:
-    """Put each `a.b.c=value` in place (values are YAML); returns the paths that were set."""
-    paths = set()
+def _override(tree: dict[str, Any], overrides: Sequence[str]) -> tuple[list[str], list[Problem]]:
+    """Put each `a.b.c=value` in place (values are YAML); the paths that were set, and what could not be."""
+    paths, problems = [], []
     for override in overrides:
         path, equals, text = override.partition("=")
         if not equals or not path:
-            raise ConfigError(
-                [Problem(f"--set {override}", 0, 0, "", "must be key=value, as mqtt.port=1884")]
-            )
-        *parents, last = path.split(".")
-        node: Any = tree
-        for key in parents:
-            node = node.get(key) if isinstance(node, dict) else None
-        if not isinstance(node, dict):
-            wrong = f"no such key; the nearest that exists is `{_nearest(tree, parents)}`"
-            raise ConfigError([Problem(f"--set {override}", 0, 0, path, wrong)])
-        try:
-            node[last] = _bare(YAML(typ="safe", pure=True).load(text))
-        except MarkedYAMLError as error:
-            raise ConfigError(
-                [Problem(f"--set {override}", 0, 0, path, f"not YAML: {error.problem}")]
-            ) from None
-        paths.add(path)
-    return paths
+            problems.append(Problem(f"--set {override}", 0, 0, "", "must be key=value, as mqtt.port=1884"))
+        elif (wrong := _put(tree, path.split("."), text)) is not None:
+            problems.append(Problem(f"--set {override}", 0, 0, path, wrong))
+        else:
+            paths.append(path)
+    return paths, problems
+
+
+def _put(tree: dict[str, Any], keys: Sequence[str], text: str) -> str | None:
+    """Put a value in its place; what is wrong with it, or None."""
+    *parents, last = keys
+    node: Any = tree
+    for key in parents:
+        node = node.get(key) if isinstance(node, dict) else None
+    if not isinstance(node, dict):
+        return f"no such key; the nearest that exists is `{_nearest(tree, parents)}`"
+    try:
+        node[last] = _bare(YAML(typ="safe", pure=True).load(text))
+    except YAMLError as error:
+        return _not_yaml(error)
+    return None
 
 
 def _nearest(tree: dict[str, Any], keys: Sequence[str]) -> str:
@@ -165,7 +187,20 @@ def _nearest(tree: dict[str, Any], keys: Sequence[str]) -> str:
     return ".".join(found) or "(the top)"
 
 
-def _problem(folder: Path, trees: Mapping[str, CommentedMap], overridden: set[str], error: Any) -> Problem:
+def _wrong_values(
+    folder: Path, trees: Mapping[str, CommentedMap], overridden: Sequence[str], error: ValidationError
+) -> list[Problem]:
+    """What the settings refuse, but for sections that are told as foreign to their file already."""
+    return [
+        _problem(folder, trees, overridden, each)
+        for each in error.errors()
+        if each["type"] != "extra_forbidden" or len(each["loc"]) > 1 or each["loc"][0] in overridden
+    ]
+
+
+def _problem(
+    folder: Path, trees: Mapping[str, CommentedMap], overridden: Sequence[str], error: Any
+) -> Problem:
     path = tuple(error["loc"])
     key = ".".join(map(str, path))
     set_by = next((each for each in overridden if key == each or key.startswith(each + ".")), None)
