@@ -28,6 +28,8 @@ from streamproc.shell.service import Service
 from streamproc.wire import rfc3339
 
 UNIT = "icu-a"
+HOLD_BACK_S, LATENESS_S = 2.0, 60.0
+"""By the wall. Of simulated time so much more passes as it is faster, while a message is on its way."""
 STYLES = {Priority.HIGH: "bold red", Priority.MEDIUM: "yellow", Priority.LOW: "cyan", Priority.INFO: "green"}
 SIGNS = {Phase.START: "!", Phase.ESCALATE: "^", Phase.DEESCALATE: "v", Phase.UPDATE: "~", Phase.END: "."}
 
@@ -78,6 +80,8 @@ def _service(asked: Demonstration, broker_port: int, state: Path) -> Service:
                 f"mqtt.port={broker_port}",
                 f"roster=[{roster}]",
                 f"clock.source={clock}",
+                f"event_time.hold_back_s={HOLD_BACK_S * asked.speed}",
+                f"event_time.lateness_s={LATENESS_S * asked.speed}",
                 f"state.dir={state}",
                 "mqtt.client_id=streamproc-demo",
             ],

@@ -1,0 +1,86 @@
+"""`streamproc demo`: the main job on one machine, as a stranger sees it first."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import urllib.request
+from dataclasses import dataclass
+
+import pytest
+
+from .processor import ROOT, SOON_S, STREAMPROC, Metrics
+
+SECONDS = 60
+RULES_AT_LEAST = 5
+ALERT_SHOWN = re.compile(r"^\d\d:\d\d:\d\d \S+ +! [a-z]+ +(?P<rule>[A-Z-]+) ")
+SUMMARY_ROW = re.compile(r"│ (?P<rule>[A-Z-]+) +│ (?P<priority>[a-z]+) +│ (?P<alerts>\d+) +│")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the terminal showed, line by line, and the figures that were served while it ran."""
+
+    lines: list[str]
+    complaints: str
+    exit_code: int
+    scrape: Metrics
+
+
+@pytest.fixture(scope="module")
+def demo() -> Shown:
+    """One demo of a minute, which is an hour of eight beds; the figures are those at its third alert."""
+    command = [*STREAMPROC, "demo", "--seconds", str(SECONDS)]
+    environment = {**os.environ, "COLUMNS": "200"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout is not None
+        lines = list[str]()
+        while sum(map(bool, map(ALERT_SHOWN.match, lines))) < 3:
+            lines.append(next(process.stdout))
+        (address,) = [line.split()[1] for line in lines if line.startswith("metrics ")]
+        with urllib.request.urlopen(address, timeout=SOON_S) as answer:
+            scrape = Metrics.read(answer.read().decode())
+        more, complaints = process.communicate(timeout=SECONDS + SOON_S)
+    return Shown([*lines, *more.splitlines(keepends=True)], complaints, process.returncode, scrape)
+
+
+def test_it_ends_by_itself_and_well(demo: Shown) -> None:
+    assert (demo.exit_code, demo.complaints) == (0, "")
+
+
+def test_its_summary_counts_what_it_showed(demo: Shown) -> None:
+    """Alerts of at least five rules, by rule and priority: each was on the terminal as it came."""
+    shown = [found["rule"] for line in demo.lines if (found := ALERT_SHOWN.match(line))]
+    rows = [found for line in demo.lines if (found := SUMMARY_ROW.search(line))]
+    assert len({row["rule"] for row in rows}) >= RULES_AT_LEAST
+    assert sorted(shown) == sorted(row["rule"] for row in rows for _ in range(int(row["alerts"])))
+
+
+def test_nothing_is_late_rejected_or_left_behind(demo: Shown) -> None:
+    """Sixty times as fast as life, over a real broker: no message loses its place, no alert its way."""
+    summary = "".join(demo.lines[-20:])
+    told = re.search(r"^(\d+) messages: (.*), (\d+) rejected$", summary, flags=re.MULTILINE)
+    assert told is not None, summary
+    received, taken, rejected = told.groups()
+    assert int(received) > 10_000
+    assert (taken, rejected) == (f"{received} accepted", "0")
+    assert re.search(r"alert events on the feed: \d+, undelivered: 0\n", summary), summary
+
+
+def test_a_faster_one_loses_its_order_no_more() -> None:
+    """A broker's topics overtake each other by a blink of the wall's clock, which is seconds of telemetry."""
+    command = [*STREAMPROC, "demo", "--seconds", "8", "--speed", "120", "--beds", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    told = re.search(r"^(\d+) messages: \1 accepted, 0 rejected$", done.stdout, flags=re.MULTILINE)
+    assert told is not None, done.stdout
+    assert int(told[1]) > 1000
+
+
+def test_its_figures_are_served_while_it_runs(demo: Shown) -> None:
+    """The address is the one that it printed."""
+    assert demo.scrape.value("ready") == 1
+    assert demo.scrape.received == demo.scrape.accounted > 0
+    assert demo.scrape.value("beds") == 8
+    assert sum(demo.scrape.by("alerts_total", "rule").values()) >= 3
