@@ -46,7 +46,7 @@ HOLD_BACK_MS = site().core_limits().hold_back_ms
 INSTANCE = "streamproc-1"
 
 laws = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
@@ -239,6 +239,10 @@ CONTEXTS = st.tuples(
 )
 
 
+contexts_apart = st.lists(CONTEXTS, max_size=2, unique_by=lambda context: context[0])
+"""Two contexts of one instant are in the order of their topic, which is that of their arrival."""
+
+
 def spells(kind: st.SearchStrategy[Spell], calm: bool) -> st.SearchStrategy[tuple[Spell, ...]]:
     return st.lists(kind, min_size=2 if calm else 3, max_size=3 if calm else 10).map(tuple)
 
@@ -258,7 +262,7 @@ def stays(draw: st.DrawFn, bed: str, contexts: bool = True) -> Stay:
         pumps.append(("3", "vasopressin", draw(lines(lambda _: VASOPRESSIN, False))))
     elif not calm and draw(st.booleans()):
         pumps.append(("2", "norepinephrine", draw(lines(dose_spells, False))))
-    changes = draw(st.lists(CONTEXTS, max_size=2)) if contexts and not calm else []
+    changes = draw(contexts_apart) if contexts and not calm else []
     return Stay(bed, draw(lines(pressure_spells, calm)), tuple(pumps), tuple(changes), draw(st.booleans()))
 
 
