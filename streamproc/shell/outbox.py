@@ -108,7 +108,9 @@ class Outbox:
         return {
             "acknowledged_seq": self.acknowledged_seq,
             "done": sorted(self.done),
-            "waiting": [[o.feed_seq, o.state_topic, o.payload.decode(), o.decided_ms] for o in unacknowledged],
+            "waiting": [
+                [o.feed_seq, o.state_topic, o.payload.decode(), o.decided_ms] for o in unacknowledged
+            ],
             "shown": {topic: payload.decode() for topic, payload in self.shown.items()},
             "taken_down": [list(entry) for entry in self.taken_down],
         }
