@@ -322,9 +322,7 @@ class Service:
         """Everything that is to go out, alerts before all else."""
         now_s = time.monotonic()
         self.last_step_s = time.time()
-        for published in self.connection.drain_acknowledged():
-            if isinstance(published.token, int):
-                self.outbox.acknowledge(published.token)
+        self._note_delivered()
         if self.connection.connected and self._show_again:
             self._show_again = False
             self.outbox.show_again(self.connection)
@@ -334,6 +332,11 @@ class Service:
             self._send(self.topics.status, self._beat("running"))
         if self.connection.connected and self._bed_states.due(now_s):
             self._send_bed_states()
+
+    def _note_delivered(self) -> None:
+        for published in self.connection.drain_acknowledged():
+            if isinstance(published.token, int):
+                self.outbox.acknowledge(published.token)
 
     def _beat(self, state: Any) -> Heartbeat:
         return Heartbeat(
@@ -376,6 +379,8 @@ class Service:
         if self.connection.connected:
             self.connection.publish(self.topics.status, encode(self._beat("stopping")), retain=True)
             await self.connection.settled(GOODBYE_S)
+        self._note_delivered()
+        await self.journal.set_marks({ACKNOWLEDGED_MARK: self.outbox.acknowledged_seq})
         _log.info("service_stopped", position=self.journal.position, undelivered=self.outbox.undelivered)
 
 

@@ -146,6 +146,23 @@ async def test_a_processor_that_is_told_to_stop_says_so_and_leaves_no_will(
     await processor.said("service_stopped")
 
 
+async def test_a_processor_that_stopped_in_good_order_repeats_nothing(
+    mosquitto: Any, new_processor: StartProcessor
+) -> None:
+    """What the broker has acknowledged until the very end is remembered."""
+    processor = await (await new_processor(mosquitto.port, *QUICK).start()).ready()
+    async with listening(mosquitto.port, FEED) as station:
+        for number in range(1, 4):
+            await station.publish(*Bedside(f"icu-a/bed-{number}").pump(now_ms(), 0.3))
+            await station.alert(f"icu-a/bed-{number}", "ESC-THRESHOLD")
+            assert await processor.stop() == 0
+            assert (await processor.said("service_stopped"))["undelivered"] == 0
+            await (await processor.start()).ready()
+        await station.publish(*Bedside("icu-a/last").pump(now_ms(), 0.3))
+        await station.alert("icu-a/last", "ESC-THRESHOLD")
+        assert [one.content["data"]["feed_seq"] for one in station.heard] == [1, 2, 3, 4]
+
+
 async def test_a_processor_that_dies_is_said_to_be_lost(
     mosquitto: Any, new_processor: StartProcessor
 ) -> None:
