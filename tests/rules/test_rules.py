@@ -22,7 +22,7 @@ from streamproc.core.chart import Reads
 from streamproc.core.rule import Rule, RuleDefinition
 from streamproc.rules import RULES
 from streamproc.rules.phrase import shown
-from tests.charts import START_MS, chart_events, length_ms, new_ward, play
+from tests.charts import MINUTE_MS, START_MS, chart_events, length_ms, new_ward, play
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 IN_FORCE = {rule.id: rule for rule in load().core_rules()}
@@ -186,11 +186,15 @@ TRUTH = {
 }
 
 
+def minute(number: int) -> int:
+    return START_MS + number * MINUTE_MS
+
+
 @cache
 def lived(name: str) -> list[Change]:
     """All that a ward announces while this happens."""
     story = STORIES[name]
-    acknowledge = {rule: START_MS + minute * 60_000 for rule, minute in story.get("acknowledge", {}).items()}
+    acknowledge = {rule: minute(number) for rule, number in story.get("acknowledge", {}).items()}
     return play(new_ward(), chart_events(story), START_MS + length_ms(story) + 120_000, acknowledge)
 
 
@@ -239,6 +243,14 @@ def test_the_stories_announce_every_rule_that_a_chart_can_raise() -> None:
         "WEAN-STOP",
         "WEAN-READY",
     } <= told
+
+
+def test_a_silence_before_the_stop_breaks_the_time_that_a_pressure_has_held() -> None:
+    """Four silent minutes long before WEAN-STOP was open: its quarter of an hour counts from their end."""
+    story = {"map": "70x10 _x4 70x30", "norepinephrine": "0.1x20 offx24"}
+    changes = play(new_ward(), chart_events(story), minute(40), {"WEAN-STOP": minute(26)})
+    told_ms = [change.time_ms for change in changes if change.rule.id == "WEAN-STOP"]
+    assert told_ms == [minute(25), minute(26), minute(29)]
 
 
 @settings(max_examples=300, deadline=None, print_blob=True)
