@@ -234,8 +234,10 @@ class Trend:
 
     def _linear_piece(self, window: Window, limit: int) -> tuple[int, int, int]:
         """For how long both ends of the window lie in one held stretch each; the excess's slope."""
-        last, tail = len(self._time) - 1, self._tails[window.span_ms]
         length, slope, held_slope = NEVER, 0, 0
+        if not self._time:
+            return length, slope, held_slope
+        last, tail = len(self._time) - 1, self._tails[window.span_ms]
         head_left = self._time[last] + self._hold[last] - window.end_ms
         if head_left > 0:
             length, slope, held_slope = head_left, self._value[last] - limit, 1

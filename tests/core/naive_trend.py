@@ -48,6 +48,9 @@ class NaiveTrend:
             return State.UNKNOWN
         return answer(Fraction(area, held_ms) < limit)
 
+    def area_at_least(self, limit: int, at_ms: int, span_ms: int) -> State:
+        return answer(self.window(at_ms, span_ms)[0] >= limit)
+
     def coverage_at_least(self, coverage: float, at_ms: int, span_ms: int) -> State:
         return answer(Fraction(self.window(at_ms, span_ms)[1], span_ms) >= Fraction(repr(coverage)))
 

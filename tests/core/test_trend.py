@@ -136,6 +136,11 @@ QUESTIONS: dict[str, tuple[Question, Question, bool]] = {
         lambda naive, share, at, span: naive.coverage_at_least(share, at, span),
         False,
     ),
+    "area_at_least": (
+        lambda trend, share, at, span: trend.area_at_least("area", round(share * 100), at, span),
+        lambda naive, share, at, span: naive.area_at_least(round(share * 100), at, span),
+        False,
+    ),
     "share_above": (
         lambda trend, share, at, span: trend.share_above("share", share, at, span),
         lambda naive, share, at, span: naive.share_above(share, at, span),
@@ -196,6 +201,14 @@ def test_asking_again_comes_to_an_end(
     while at_ms < end_ms:
         at_ms = ask(trend, share, at_ms, span_ms).until_ms
     assert at_ms == NEVER
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_of_nothing_heard_nothing_changes(name: str) -> None:
+    """An empty trend has an answer to everything, and it stands until something is heard."""
+    ask, judge, _ = QUESTIONS[name]
+    finding = ask(new_trend(), 0.8, 1_000, 30)
+    assert (finding.state, finding.until_ms) == (judge(NaiveTrend(), 0.8, 1_000, 30), NEVER)
 
 
 def test_an_hour_of_steady_pressure_is_asked_about_seldom() -> None:
