@@ -52,6 +52,7 @@ class Outbox:
     acknowledged_seq: int = 0
     waiting: deque[Outgoing] = field(default_factory=deque)
     sent: dict[int, Outgoing] = field(default_factory=dict)
+    refused: dict[int, Outgoing] = field(default_factory=dict)
     shown: dict[str, bytes] = field(default_factory=dict)
     taken_down: list[tuple[int, str, int]] = field(default_factory=list)
     done: set[int] = field(default_factory=set)
@@ -97,14 +98,26 @@ class Outbox:
             self.acknowledged_seq += 1
             self.done.discard(self.acknowledged_seq)
 
+    def refuse(self, feed_seq: int) -> None:
+        """The broker would not have this event: it stays undelivered until `try_refused_again`."""
+        outgoing = self.sent.pop(feed_seq, None)
+        if outgoing is not None:
+            self.refused[feed_seq] = outgoing
+
+    def try_refused_again(self) -> None:
+        """On a new connection the broker may have been mended."""
+        self.waiting.extendleft(self.refused[seq] for seq in sorted(self.refused, reverse=True))
+        self.refused.clear()
+
     @property
     def undelivered(self) -> int:
         """Events that the broker has not acknowledged yet."""
-        return len(self.waiting) + len(self.sent)
+        return len(self.waiting) + len(self.sent) + len(self.refused)
 
     def snapshot(self) -> dict[str, Any]:
         """All state as plain JSON values."""
-        unacknowledged = [self.sent[seq] for seq in sorted(self.sent)] + list(self.waiting)
+        on_their_way = self.sent | self.refused
+        unacknowledged = [on_their_way[seq] for seq in sorted(on_their_way)] + list(self.waiting)
         return {
             "acknowledged_seq": self.acknowledged_seq,
             "done": sorted(self.done),

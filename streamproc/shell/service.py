@@ -296,6 +296,7 @@ class Service:
 
     def _connected(self, session_present: bool) -> None:
         self._heartbeat.due_s = 0.0
+        self.outbox.try_refused_again()
         if not session_present:
             self._show_again = True
         _log.info("broker_connected", session_present=session_present)
@@ -334,9 +335,15 @@ class Service:
             self._send_bed_states()
 
     def _note_delivered(self) -> None:
+        """What the broker has answered on alert events; one that it would not have is not delivered."""
         for published in self.connection.drain_acknowledged():
-            if isinstance(published.token, int):
+            if not isinstance(published.token, int):
+                continue
+            if published.refused is None:
                 self.outbox.acknowledge(published.token)
+            else:
+                self.outbox.refuse(published.token)
+                _log.error("alert_refused", feed_seq=published.token, why=published.refused)
 
     def _beat(self, state: Any) -> Heartbeat:
         return Heartbeat(

@@ -239,6 +239,26 @@ async def test_alerts_of_an_outage_are_delivered_when_the_broker_is_back(
     assert sorted(set(numbers)) == list(range(1, max(numbers) + 1))
 
 
+async def test_an_alert_that_the_broker_refuses_is_not_taken_for_delivered(
+    start_mosquitto: Callable[..., Any], new_processor: StartProcessor, tmp_path: Path
+) -> None:
+    """A wrong access list must be seen, in log and figures; once it is mended, the alert goes out."""
+    access = tmp_path / "access"
+    access.write_text(f"topic read #\ntopic write bedside/#\ntopic write {STATUS}\n")
+    broker = start_mosquitto(f"acl_file {access}", "max_queued_messages 100000")  # at 0 it hangs up instead
+    processor = await (await new_processor(broker.port, *QUICK).start()).ready()
+    async with listening(broker.port) as devices:
+        await devices.publish(*Bedside("icu-a/bed-1").pump(now_ms(), 0.3))
+    refused = await processor.said("alert_refused")
+    assert (refused["feed_seq"], refused["why"]) == (1, "NOT_AUTHORIZED")
+    assert (await processor.metrics()).value("alerts_undelivered") == 1
+    access.write_text("topic readwrite #\n")
+    await asyncio.to_thread(broker.restart)
+    async with listening(broker.port, FEED) as station:
+        await station.alert("icu-a/bed-1", "ESC-THRESHOLD")
+    await processor.until(lambda metrics: metrics.value("alerts_undelivered") == 0, "delivered")
+
+
 async def test_a_second_processor_on_the_same_state_refuses_to_start(
     mosquitto: Any, new_processor: StartProcessor
 ) -> None:
