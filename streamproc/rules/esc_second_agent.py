@@ -18,6 +18,7 @@ from streamproc.rules.phrase import (
     below,
     dose_figure,
     dose_mcg_per_kg_min,
+    dose_told,
     map_figure,
     mean_map_mmhg,
     minutes,
@@ -87,11 +88,11 @@ def _variant(chart: Chart, vasopressin_runs: bool) -> str:
 
 def word(chart: Chart, p: EscSecondAgent, alert: Alert) -> Wording:
     value, limit = mean_map_mmhg(chart, p.window_s), chart.target_milli / 1000
-    dose = dose_figure(dose_mcg_per_kg_min(chart))
+    dose = dose_mcg_per_kg_min(chart)
     return Wording(
-        text=f"MAP {below(value, limit)} for {minutes(p.window_s)} at norepinephrine {dose} mcg/kg/min",
+        text=f"MAP {below(value, limit)} for {minutes(p.window_s)}, norepinephrine {dose_told(dose)}",
         advice=ADVICE[alert.variant].format_map(asdict(p)),
-        figure=f"{map_figure(value)}, {dose}",
+        figure=f"{map_figure(value)}, {dose_figure(dose)}",
         value=value,
         limit=limit,
         unit="mm[Hg]",

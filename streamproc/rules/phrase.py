@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from streamproc.core.chart import Chart, ms
 from streamproc.core.dose import NANO
 from streamproc.core.events import MILLI
+from streamproc.core.trend import part_ms
 
 
 def shown(value: float, limit: float, decimals: int = 1) -> str:
@@ -45,9 +46,11 @@ def minutes(seconds: float) -> str:
 
 
 def mean_map_mmhg(chart: Chart, window_s: int) -> float | None:
-    """The time-weighted mean MAP of a window in mmHg, or None if nothing of it is held."""
+    """The time-weighted mean MAP of a window in mmHg, or None where too little of it is held to judge."""
     window = chart.pressure.trend.window(chart.now_ms, ms(window_s))
-    return round(window.area / window.held_ms / MILLI, 9) if window.held_ms else None
+    if not window.held_ms or window.held_ms < part_ms(chart.terms.coverage_min, window.span_ms):
+        return None
+    return round(window.area / window.held_ms / MILLI, 9)
 
 
 def map_now_mmhg(chart: Chart) -> float | None:
@@ -65,6 +68,11 @@ def dose_mcg_per_kg_min(chart: Chart) -> float | None:
 def map_figure(value: float | None) -> str:
     """`MAP 63.2`, or that there is none."""
     return "MAP unknown" if value is None else f"MAP {value:.4g}"
+
+
+def dose_told(value: float | None) -> str:
+    """`0.25 mcg/kg/min`, or `at an unknown dose`, to follow the drug's name."""
+    return "at an unknown dose" if value is None else f"{value:.4g} mcg/kg/min"
 
 
 def dose_figure(value: float | None) -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
 
 from streamproc.wire.instant import instant_ms
 from streamproc.wire.rejected import Refused
@@ -37,6 +37,18 @@ class Clock(Protocol):
     def hear(self, payload: bytes) -> None:
         """A message on one of its topics."""
         ...
+
+
+class Message(Protocol):
+    """What has come in, and where."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def payload(self) -> bytes: ...
+
+
+Addressed = TypeVar("Addressed", bound=Message)
 
 
 class WallClock:
@@ -83,6 +95,22 @@ class TelemetryClock:
             self._now_ms = max(self._now_ms, instant_ms(json.loads(payload)["time"]))
         except (ValueError, KeyError, TypeError, Refused):
             return
+
+
+def telemetry_of(
+    clock: Clock, deliveries: Iterable[Addressed], times_ms: Callable[[list[Addressed]], Iterable[int]]
+) -> list[Addressed]:
+    """What has come in without what is for the clock, which has then gone on with both."""
+    if not clock.topics:
+        return list(deliveries)
+    telemetry = []
+    for delivery in deliveries:
+        if delivery.topic in clock.topics:
+            clock.hear(delivery.payload)
+        else:
+            telemetry.append(delivery)
+    clock.follow(times_ms(telemetry))
+    return telemetry
 
 
 def clock_from(source: str, not_before_ms: int) -> Clock:

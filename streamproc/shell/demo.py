@@ -134,7 +134,9 @@ def _opening(screen: Console, asked: Demonstration, broker_port: int, port: int)
     until = f"for {asked.seconds:g} s" if asked.seconds else "until Ctrl-C"
     screen.print("[bold]streamproc demo[/bold]: simulated patients, not a medical device")
     screen.print(f"{asked.beds} beds at {asked.speed:g} times real time, seed {asked.seed}, {until}")
-    screen.print(f"broker  mqtt://127.0.0.1:{broker_port}   (subscribe to alerts/v1/feed)")
+    screen.print(f"broker  mqtt://127.0.0.1:{broker_port}")
+    listen = f"mosquitto_sub -V mqttv5 -p {broker_port} -t 'alerts/v1/#' -v"
+    screen.print(f"listen  {listen}")
     screen.print(f"metrics http://127.0.0.1:{port}/metrics\n")
 
 

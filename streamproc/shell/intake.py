@@ -65,17 +65,15 @@ class Intake:
         verdict = self.ward.offer(event, received_ms, digest(message.payload))
         kind = kind_of(event)
         if isinstance(verdict, Reason):
-            rejected = Rejected(verdict, DETAILS[verdict], kind, getattr(event, "bed", None))
+            detail = DETAILS[verdict] + _by_how_much(verdict, event.time_ms - received_ms)
+            rejected = Rejected(verdict, detail, kind, getattr(event, "bed", None))
             self._reject(rejected, message, received_ms)
         else:
             self.tally.count(kind, verdict)
 
     def times_ms(self, messages: Iterable[Recorded]) -> Iterator[int]:
         """The event times of those messages that can be read; nothing is taken in."""
-        for message in messages:
-            decoded = self.decoder.decode(message.topic, message.payload, 0, message.retained)
-            if not isinstance(decoded, Rejected | PatientContext | Freed):
-                yield decoded.time_ms
+        return times_ms(self.decoder, messages)
 
     def _refuse(self, rejected: Rejected, message: Recorded, received_ms: int) -> None:
         if rejected.artefact is not None:
@@ -90,11 +88,26 @@ class Intake:
             self.on_rejected(rejected, message.topic, message.payload, received_ms)
 
 
+def _by_how_much(verdict: Reason, ahead_ms: int) -> str:
+    """For a time that is out of bounds: how far it is from its receipt."""
+    if verdict not in (Reason.FUTURE, Reason.TOO_LATE):
+        return ""
+    return f": {abs(ahead_ms) / 1000:g} s {'ahead' if ahead_ms > 0 else 'behind'}"
+
+
 def _by_event_time(readable: tuple[BedEvent | Acknowledged, Recorded]) -> tuple[int, str, str, int, bytes]:
     event, message = readable
     seq = getattr(event, "seq", None)
     device = getattr(event, "device", "")
     return event.time_ms, message.topic, device, -1 if seq is None else seq, message.payload
+
+
+def times_ms(decoder: Decoder, messages: Iterable[Recorded]) -> Iterator[int]:
+    """The event times of those messages of devices that can be read."""
+    for message in messages:
+        decoded = decoder.decode(message.topic, message.payload, 0, message.retained)
+        if not isinstance(decoded, Rejected | PatientContext | Freed):
+            yield decoded.time_ms
 
 
 def kind_of(event: BedEvent | Acknowledged) -> str:

@@ -11,10 +11,9 @@ import gzip
 import os
 import signal
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -22,10 +21,11 @@ import structlog
 import zstandard
 
 from streamproc.config import Settings
-from streamproc.shell.intake import topics_from
-from streamproc.shell.mqtt import Connection
+from streamproc.shell.clock import Clock, clock_from, telemetry_of
+from streamproc.shell.intake import decoder_from, times_ms, topics_from
+from streamproc.shell.mqtt import Connection, Delivery
 from streamproc.shell.service import mqtt_settings
-from streamproc.wire import Received, write_line
+from streamproc.wire import Decoder, Received, write_line
 
 _log = structlog.stdlib.get_logger()
 
@@ -37,20 +37,50 @@ async def record_to(path: str, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     own = replace(mqtt_settings(settings, None), client_id=f"{settings.mqtt.client_id}-record")
-    lines = 0
+    clock = clock_from(settings.clock.source, 0)
+    filters = [*topics_from(settings).subscriptions(), *clock.topics]
+    recorder = Recorder(clock, decoder_from(settings), settings.limits.message_bytes)
     with _output(path) as file:
-        async with Connection(own, topics_from(settings).subscriptions()) as connection:
+        async with Connection(own, filters) as connection:
             while not stopping.is_set():
                 deliveries = await connection.batch(settings.clock.tick_s)
-                received_ms = time.time_ns() // 1_000_000
-                for delivery in deliveries:
-                    message = Received(received_ms, delivery.topic, delivery.payload, delivery.retained)
-                    file.write(write_line(message, settings.limits.message_bytes))
-                if deliveries:
+                lines = recorder.lines(deliveries)
+                if lines is None:
+                    continue
+                if lines:
+                    file.writelines(lines)
                     await asyncio.to_thread(_to_disk, file)
-                    connection.acknowledge(deliveries)
-                lines += len(deliveries)
-    _log.info("recording_ended", file=path, lines=lines)
+                connection.acknowledge(recorder.written())
+    _log.info("recording_ended", file=path, lines=recorder.count)
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Turns what arrives into lines; in a simulated run nothing is written before the time is known."""
+
+    clock: Clock
+    decoder: Decoder
+    max_bytes: int
+    count: int = 0
+    _waiting: list[Delivery] = field(default_factory=list)
+
+    def lines(self, deliveries: Sequence[Delivery]) -> list[bytes] | None:
+        """A line for each message, received now; None while nobody knows what time it is."""
+        self._waiting += deliveries
+        telemetry = telemetry_of(self.clock, self._waiting, lambda those: times_ms(self.decoder, those))
+        received_ms = self.clock.read()
+        if received_ms is None:
+            return None
+        self.count += len(telemetry)
+        return [
+            write_line(Received(received_ms, each.topic, each.payload, each.retained), self.max_bytes)
+            for each in telemetry
+        ]
+
+    def written(self) -> list[Delivery]:
+        """What may be acknowledged now that its lines are on disk."""
+        done, self._waiting = self._waiting, []
+        return done
 
 
 def _to_disk(file: BinaryIO) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +21,9 @@ import structlog
 from streamproc import __version__
 from streamproc.config import Settings
 from streamproc.core.change import Change
+from streamproc.core.reason import Reason
 from streamproc.core.ward import Ward
-from streamproc.shell.clock import Clock, clock_from
+from streamproc.shell.clock import Clock, clock_from, telemetry_of
 from streamproc.shell.intake import Intake, topics_from
 from streamproc.shell.journal import Batch, SqliteJournal
 from streamproc.shell.metrics import Meters
@@ -95,6 +97,9 @@ class Service:
     _bed_states: Every = field(init=False)
     _snapshot: Every = field(init=False)
     _dead_letters: Allowance = field(init=False)
+    _complaints: Every = field(default_factory=lambda: Every(COMPLAINTS_S))
+    _told_refused: Counter[Reason] = field(default_factory=Counter)
+    _told_missing: int = 0
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -165,13 +170,12 @@ class Service:
 
     async def step(self, deliveries: Sequence[Delivery]) -> None:
         """One round: commit, acknowledge, apply, announce. Without deliveries it is a tick."""
-        self._follow(deliveries)
+        deliveries, self._early = [*self._early, *deliveries], []
+        messages = telemetry_of(self.clock, deliveries, self.intake.times_ms)
         now_ms = self.clock.read()
         if now_ms is None:  # a simulated clock that nobody has told yet: nothing is taken over
             self._early += deliveries
         else:
-            deliveries, self._early = [*self._early, *deliveries], []
-            messages = self._telemetry(deliveries)
             started_s = time.perf_counter()
             marks = {ACKNOWLEDGED_MARK: self.outbox.acknowledged_seq}
             position = await self.journal.append(now_ms, messages, marks)
@@ -306,19 +310,6 @@ class Service:
             self.meters.reconnects += 1
             _log.warning("broker_disconnected", reason=reason)
 
-    def _follow(self, deliveries: Sequence[Delivery]) -> None:
-        """A simulated clock goes on with what has come in; the wall's needs nothing."""
-        if not self.clock.topics:
-            return
-        self.clock.follow(self.intake.times_ms(self._telemetry(deliveries)))
-        for delivery in deliveries:
-            if delivery.topic in self.clock.topics:
-                self.clock.hear(delivery.payload)
-
-    def _telemetry(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
-        """What is for the ward, without what is for a simulated clock."""
-        return [delivery for delivery in deliveries if delivery.topic not in self.clock.topics]
-
     def _publish(self, now_ms: int | None) -> None:
         """Everything that is to go out, alerts before all else."""
         now_s = time.monotonic()
@@ -333,6 +324,20 @@ class Service:
             self._send(self.topics.status, self._beat("running"))
         if self.connection.connected and self._bed_states.due(now_s):
             self._send_bed_states()
+        if self._complaints.due(now_s):
+            self._complain()
+
+    def _complain(self) -> None:
+        """One line now and then on what is wrong with what we are sent; each case is in the dead letter."""
+        refused = dict(self.tally.rejected - self._told_refused)
+        missing = self.ward.gap_messages - self._told_missing
+        if refused:
+            told = {reason.value: number for reason, number in sorted(refused.items())}
+            _log.warning("messages_refused", **told)
+        if missing > 0:
+            _log.warning("messages_missing", by_their_sequence=missing)
+        self._told_refused = self.tally.rejected.copy()
+        self._told_missing = self.ward.gap_messages
 
     def _note_delivered(self) -> None:
         """What the broker has answered on alert events; one that it would not have is not delivered."""
@@ -390,6 +395,9 @@ class Service:
         await self.journal.set_marks({ACKNOWLEDGED_MARK: self.outbox.acknowledged_seq})
         _log.info("service_stopped", position=self.journal.position, undelivered=self.outbox.undelivered)
 
+
+COMPLAINTS_S = 10.0
+"""How often the log may complain about what we are sent."""
 
 RESERVED_FOR_ALERTS = 1_000
 """Room in the publish queue that only alerts may take."""

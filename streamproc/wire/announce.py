@@ -200,7 +200,8 @@ def _sentence(clause: Clause) -> str:
         told += f", {_figure(clause.value)}"
     if clause.limit is not None:
         told += f" against {_figure(clause.limit)}"
-    return f"{told} {clause.unit}".rstrip()
+    unit = "" if clause.unit == "1" else clause.unit
+    return f"{told} {unit}".rstrip()
 
 
 def _figure(value: object) -> str:
