@@ -29,7 +29,7 @@ from streamproc.core.alert import (
 )
 from streamproc.core.finding import ALWAYS_NOT, NEVER, Finding, found, unknown
 
-laws = settings(max_examples=200, deadline=None, print_blob=True)
+laws = settings(max_examples=200, deadline=None, print_blob=True, derandomize=False)
 ROOT = Path(__file__).resolve().parents[2]
 BED, RULE = "icu-a/bed-7", "MAP-LOW"
 T = 1_000_000

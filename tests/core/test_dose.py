@@ -24,7 +24,7 @@ from streamproc.core.dose import (
 )
 from streamproc.core.events import DrugForm, PumpState, PumpStatus
 
-laws = settings(max_examples=200, deadline=None, print_blob=True)
+laws = settings(max_examples=200, deadline=None, print_blob=True, derandomize=False)
 SALT = {"form": DrugForm.BITARTRATE}
 
 SAME_DOSE = {

@@ -14,7 +14,7 @@ from streamproc.core.dose import Dose, DoseUnknown
 from streamproc.core.events import PumpState, PumpStatus
 from streamproc.core.infusion import Infusions
 
-laws = settings(max_examples=150, deadline=None, print_blob=True)
+laws = settings(max_examples=150, deadline=None, print_blob=True, derandomize=False)
 SECOND_MS = 1_000
 LOSS_MS = 15_000
 DRUG = "norepinephrine"

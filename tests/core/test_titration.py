@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streamproc.core.dose import Dose, DoseUnknown
 from streamproc.core.titration import Stop, Titration
 
-laws = settings(max_examples=200, deadline=None, print_blob=True)
+laws = settings(max_examples=200, deadline=None, print_blob=True, derandomize=False)
 SPAN_MS, RETENTION_MS, TOLERANCE = 30, 100, Fraction(1, 200)
 
 Steps = list[tuple[int, int | None]]

@@ -16,7 +16,7 @@ from streamproc.core.events import Acknowledged, BedFreed, MapSample, MapSource,
 from streamproc.core.reason import Reason
 from streamproc.core.ward import Limits, Taken, Ward
 
-laws = settings(max_examples=60, deadline=None, print_blob=True)
+laws = settings(max_examples=60, deadline=None, print_blob=True, derandomize=False)
 BED = "icu-a/bed-7"
 LIMITS = site().core_limits()
 NOW_MS = START_MS + 600_000

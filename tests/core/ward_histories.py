@@ -49,6 +49,7 @@ laws = settings(
     max_examples=8,
     deadline=None,
     print_blob=True,
+    derandomize=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
 """Each example is an hour of two beds, lived through at least twice."""
