@@ -1,0 +1,82 @@
+"""The same history told to the product: facts become events of a ward with the shipped configuration.
+
+The only file of this folder but the test that knows the product. Must judge nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamproc.core.alert import Phase
+from streamproc.core.change import Change
+from streamproc.core.events import (
+    Acknowledged,
+    BedEvent,
+    MapSample,
+    MapSource,
+    PatientContext,
+    PumpState,
+    PumpStatus,
+    Quantity,
+)
+from streamproc.core.ward import Ward
+from tests.charts import BED, hash_of, new_ward
+from tests.reference.facts import Acknowledgement, Fact, Pressure, Report, Said, Target
+
+LATENCY_MS = 100
+UNITS = {"norepinephrine": "ug/kg/min", "vasopressin": "U/min"}
+WEIGHT_KG = 70.0
+
+
+def product(facts: Sequence[Fact], until_ms: int) -> list[Said]:
+    """Every alert event of the product up to this event time, but for mere updates."""
+    ward = new_ward()
+    changes: list[Change] = []
+    for number, fact in enumerate(facts):
+        if isinstance(fact, Acknowledgement):
+            changes += ward.tick(fact.time_ms)
+            _acknowledge(ward, fact, changes)
+        else:
+            event = _event(fact, number)
+            changes += ward.tick(event.time_ms + LATENCY_MS)
+            ward.offer(event, event.time_ms + LATENCY_MS, hash_of(event))
+    changes += ward.tick(until_ms + ward.limits.hold_back_ms)
+    return sorted(
+        Said(change.time_ms, change.rule.id, change.phase.value, change.priority.value)
+        for change in changes
+        if change.phase is not Phase.UPDATE
+    )
+
+
+def _acknowledge(ward: Ward, fact: Acknowledgement, changes: Sequence[Change]) -> None:
+    of_rule = [each for each in changes if each.rule.id == fact.rule]
+    if of_rule and of_rule[-1].phase is not Phase.END:
+        seen = ward.beds[BED].alerts[fact.rule].alert_id
+        ward.offer(Acknowledged(fact.time_ms, "station-1", seen, "rn"), fact.time_ms, 0)
+
+
+def _event(fact: Fact, number: int) -> BedEvent:
+    match fact:
+        case Pressure():
+            device = "MON-1" if fact.source == "arterial" else "MON-2"
+            source = MapSource(fact.source)
+            return MapSample(fact.time_ms, BED, device, "b1", number, source, fact.milli_mmhg, fact.valid)
+        case Report():
+            rate = None if fact.rate is None else Quantity(float(fact.rate), UNITS[fact.drug])
+            state = PumpState(fact.state)
+            return PumpStatus(
+                fact.time_ms,
+                BED,
+                "PMP-" + fact.channel,
+                "b1",
+                number,
+                fact.channel,
+                state,
+                fact.drug,
+                rate=rate,
+            )
+        case Target():
+            return PatientContext(
+                fact.time_ms, BED, "S-1", weight_kg=WEIGHT_KG, map_target_milli_mmhg=fact.milli_mmhg
+            )
+    raise AssertionError(f"no event: {fact}")
