@@ -141,6 +141,7 @@ class TermsSection(Section):
     map_lost_s: Seconds
     pump_lost_s: Seconds
     pump_interval_s: Seconds
+    pump_interval_max_s: Seconds
     changeover_grace_s: Seconds
     systolic_hold_s: Seconds
     clock_ahead_s: Seconds
@@ -280,6 +281,7 @@ def _core_terms(settings: Settings) -> Terms:
         map_lost_ms=ms(terms.map_lost_s),
         pump_lost_ms=ms(terms.pump_lost_s),
         pump_interval_ms=ms(terms.pump_interval_s),
+        pump_interval_max_ms=ms(terms.pump_interval_max_s),
         changeover_grace_ms=ms(terms.changeover_grace_s),
         systolic_hold_ms=ms(terms.systolic_hold_s),
         observation_retention_ms=ms(terms.observation_retention_s),

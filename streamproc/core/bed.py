@@ -139,7 +139,7 @@ class Bed:
             case PatientContext():
                 return self._admit(event, changes)
             case BedFreed():
-                return self._end_stay(changes, None)
+                return self._free(changes)
             case _:
                 return self._take(event)
 
@@ -172,22 +172,37 @@ class Bed:
 
     def _admit(self, context: PatientContext, changes: list[Change]) -> int:
         """A new session is a new patient: nothing of the last one may speak for them."""
-        known = self.chart.context
-        if known is not None and context.time_ms < known.time_ms:
-            return Reads.NOTHING  # an older context that came after a newer one
+        if self.supersedes(context):
+            return Reads.NOTHING
+        known, freed = self.chart.context, self.chart.freed
         reads = Reads.NOTHING
-        if known is not None and known.session != context.session:
-            reads = self._end_stay(changes, context)
+        if freed is not None or (known is not None and known.session != context.session):
+            reads = self._end_stay(changes)
+            self.chart.expect_devices()
         return reads | self.chart.take_context(context)
 
-    def _end_stay(self, changes: list[Change], context: PatientContext | None) -> int:
+    def supersedes(self, context: PatientContext) -> bool:
+        """Whether what is known is newer: a later context, or that this very stay has ended since."""
+        known, freed = self.chart.context, self.chart.freed
+        if known is not None:
+            return context.time_ms < known.time_ms
+        return freed is not None and context.session == freed[0] and context.time_ms < freed[1]
+
+    def _free(self, changes: list[Change]) -> int:
+        """Nobody lies here any more: what is still sent belongs to no patient."""
+        session = self.chart.context.session if self.chart.context else ""
+        reads = self._end_stay(changes)
+        self.chart.freed = (session, self.chart.now_ms)
+        return reads
+
+    def _end_stay(self, changes: list[Change]) -> int:
         for rule in self.rules:
             alert = self.alerts[rule.id]
             if (phase := alert.end()) is not None:
                 changes.append(self._announce(rule, alert, phase, self.chart.now_ms, "session_ended"))
         self.alerts = {rule.id: Alert() for rule in self.rules}
         last = self.chart
-        fresh = Chart(last.terms, self.name, last.now_ms, last.waiting_since_ms, last.heard_ms)
+        fresh = Chart(last.terms, self.name, last.now_ms, heard_ms=last.heard_ms)
         fresh.below_target_ms, fresh.opened_ms = last.below_target_ms, last.now_ms
         self._open_chart(fresh)
         return Reads.EVERYTHING

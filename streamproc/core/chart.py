@@ -98,6 +98,8 @@ class Chart:
     spells: dict[str, int] = field(default_factory=dict)
     below_target_ms: int = 0
     opened_ms: int | None = None
+    freed: tuple[str, int] | None = None
+    """The session that ended last, and when, while nobody lies here."""
     """When the stay took over from another; what was sent before that is not this patient's."""
 
     def __post_init__(self) -> None:
@@ -107,6 +109,10 @@ class Chart:
         self.observations = Observations(self.terms.observation_retention_ms)
 
     # what happens to it
+
+    def expect_devices(self) -> None:
+        """A patient was admitted: somebody is to be heard from this bed, whoever was heard before."""
+        self.waiting_since_ms = self.now_ms
 
     def move_to(self, now_ms: int) -> None:
         """Let time pass up to an instant, counting how long the pressure was below target."""
@@ -223,6 +229,14 @@ class Chart:
     def map_heard(self) -> Finding:
         """Whether the MAP signal is not lost: what no longer comes may not end an alert."""
         return negated(self.map_silent_for(self.pressure.loss_ms(self.terms.map_lost_ms)))
+
+    def monitor_sends(self) -> Finding:
+        """Whether samples of any kind still come, artefacts too."""
+        newest_ms = self.pressure.newest_ms
+        if newest_ms is None:
+            return found("monitor sends", False)
+        due_ms = newest_ms + self.pressure.loss_ms(self.terms.map_lost_ms)
+        return found("monitor sends", self.now_ms < due_ms, due_ms if self.now_ms < due_ms else NEVER)
 
     def dose_at_least(self, limit: float) -> Finding:
         """Whether the dose (mcg/kg/min) is at or above the limit; exact at it."""
@@ -345,6 +359,7 @@ class Chart:
             "spells": self.spells,
             "below_target_ms": self.below_target_ms,
             "opened_ms": self.opened_ms,
+            "freed": self.freed,
         }
 
     def restore(self, kept: Mapping[str, Any]) -> None:
@@ -364,6 +379,7 @@ class Chart:
         self.gap = kept["gap"] and (kept["gap"][0], kept["gap"][1])
         self.spells = dict(kept["spells"])
         self.below_target_ms, self.opened_ms = kept["below_target_ms"], kept["opened_ms"]
+        self.freed = kept["freed"] and (kept["freed"][0], kept["freed"][1])
 
 
 def why_unknown(dose: Dose) -> str:

@@ -154,10 +154,10 @@ class Infusions:
         channel = self.channels.get(status.channel)
         if channel is None:
             channel = self.channels[status.channel] = Channel(status)
-            channel.cadence.heard(status.time_ms)
+            channel.cadence.heard(status.time_ms, self.terms.pump_interval_max_ms)
             self._deliver(status)
             return
-        channel.cadence.heard(status.time_ms)
+        channel.cadence.heard(status.time_ms, self.terms.pump_interval_max_ms)
         before = channel.status
         if status.time_ms < before.time_ms:
             self._deliver(status)

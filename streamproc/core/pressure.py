@@ -25,10 +25,10 @@ class Cadence:
     last_ms: int | None = None
     intervals_ms: list[int] = field(default_factory=list)
 
-    def heard(self, time_ms: int) -> None:
-        """Note a report; one out of order tells nothing about the interval."""
+    def heard(self, time_ms: int, longest_ms: int) -> None:
+        """Note a report; one out of order tells nothing about the interval, nor does one after a loss."""
         if self.last_ms is None or time_ms > self.last_ms:
-            if self.last_ms is not None:
+            if self.last_ms is not None and time_ms - self.last_ms <= longest_ms:
                 self.intervals_ms = [*self.intervals_ms[1 - KEPT_INTERVALS :], time_ms - self.last_ms]
             self.last_ms = time_ms
 
@@ -55,6 +55,9 @@ class Pressure:
     trend: Trend = field(init=False)
     artefacts: Trend = field(init=False)
     cadence: Cadence = field(default_factory=Cadence)
+    first_ms: int | None = None
+    newest_ms: int | None = None
+    """The first and the newest sample of any kind, artefacts too: the monitor was sending."""
     source: MapSource | None = None
     last_cuff: MapSample | None = None
     arterial_until_ms: int = -1
@@ -68,6 +71,9 @@ class Pressure:
         """Enter a sample where it belongs: window, memory of cuff readings, or artefact share."""
         identity = SampleId(sample.device, sample.boot, sample.seq)
         self.artefacts.add(sample.time_ms, int(not sample.valid), self.terms.artefact_window_ms, identity)
+        self.first_ms = sample.time_ms if self.first_ms is None else self.first_ms
+        self.source = self.source or sample.source
+        self.newest_ms = max(self.newest_ms or 0, sample.time_ms)
         if not sample.valid:
             return
         self._note_cadence(sample)
@@ -92,7 +98,9 @@ class Pressure:
         if self.source is not None and self.source is not sample.source:
             self.cadence.intervals_ms = []
             self.cadence.last_ms = max(self.cadence.last_ms or 0, sample.time_ms)
-        self.cadence.heard(sample.time_ms)
+        arterial = sample.source is MapSource.ARTERIAL
+        hold_ms = self.terms.map_hold_arterial_ms if arterial else self.terms.map_hold_cuff_ms
+        self.cadence.heard(sample.time_ms, hold_ms)
 
     def below(self, limit_milli: int, at_ms: int) -> Finding:
         """Whether the pressure that holds now is below the limit; unknown where none holds."""
@@ -134,6 +142,7 @@ class Pressure:
             "trend": self.trend.snapshot(),
             "artefacts": self.artefacts.snapshot(),
             "cadence": self.cadence.snapshot(),
+            "sent": [self.first_ms, self.newest_ms],
             "source": self.source,
             "arterial_until_ms": self.arterial_until_ms,
             "cuff": cuff
@@ -145,6 +154,7 @@ class Pressure:
         self.trend.restore(kept["trend"])
         self.artefacts.restore(kept["artefacts"])
         self.cadence.restore(kept["cadence"])
+        self.first_ms, self.newest_ms = kept["sent"]
         self.source = kept["source"] and MapSource(kept["source"])
         self.arterial_until_ms = kept["arterial_until_ms"]
         if kept["cuff"]:

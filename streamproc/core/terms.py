@@ -39,6 +39,7 @@ class Terms:
     map_lost_ms: int
     pump_lost_ms: int
     pump_interval_ms: int
+    pump_interval_max_ms: int
     changeover_grace_ms: int
     systolic_hold_ms: int
     observation_retention_ms: int

@@ -58,10 +58,10 @@ class Remembered:
     limit: int
     seen: OrderedDict[tuple[Any, ...], tuple[int, int]] = field(default_factory=OrderedDict)
 
-    def check(self, identity: tuple[Any, ...], digest: int) -> Taken | Reason | None:
+    def check(self, identity: tuple[Any, ...], digest: int, oldest_ms: int) -> Taken | Reason | None:
         """Whether this was seen before: as the same, or under the same number with another payload."""
         known = self.seen.get(identity)
-        if known is None:
+        if known is None or known[0] < oldest_ms:
             return None
         return Taken.DUPLICATE if known[1] == digest else Reason.CONFLICT
 
@@ -127,9 +127,9 @@ class Ward:
         name = event.bed
         if name not in self.beds and len(self.beds) >= self.limits.beds and name not in self.roster:
             return Reason.BEDS_FULL
-        identity = _identity(event, digest)
+        identity, oldest_ms = _identity(event, digest), received_ms - self.limits.lateness_ms
         remembered = self.remembered.get(name)
-        if remembered is not None and (known := remembered.check(identity, digest)) is not None:
+        if remembered is not None and (known := remembered.check(identity, digest, oldest_ms)) is not None:
             return known
         self._doubt_clock(event, received_ms)
         if event.time_ms > received_ms + self.limits.future_ms:
@@ -149,9 +149,14 @@ class Ward:
 
     def note_artefact(self, sample: MapSample, received_ms: int) -> None:
         """A MAP message was rejected for its figure: it still counts in its bed's share of artefacts."""
-        bed = self.beds.get(sample.bed)
         fits = -self.limits.lateness_ms <= sample.time_ms - received_ms <= self.limits.future_ms
-        if bed is not None and fits and sample.time_ms > self.watermark_ms:
+        known = sample.bed in self.beds or sample.bed in self.roster
+        if not fits or (not known and len(self.beds) >= self.limits.beds):
+            return
+        bed = self._bed(sample.bed)
+        if sample.time_ms <= self.watermark_ms:
+            self._take_late(bed, sample, received_ms)
+        elif len(bed.held) < self.limits.held_messages:
             bed.hold(sample, sample.time_ms, received_ms)
             self._schedule(bed)
 
@@ -202,7 +207,7 @@ class Ward:
         self._awaiting_roster = True
         for name in sorted(self.roster):
             bed = self._bed(name)
-            if bed.chart.waiting_since_ms is None:
+            if bed.chart.waiting_since_ms is None and bed.chart.freed is None:
                 bed.chart.waiting_since_ms = now_ms
                 bed.start()
                 self._schedule(bed)
@@ -220,7 +225,7 @@ class Ward:
         if name is None:
             return Reason.UNKNOWN_ALERT
         bed = self.beds[name]
-        bed.hold(ack, self._effective_ms(ack.time_ms, received_ms), received_ms)
+        bed.hold(ack, self._effective_ms(min(ack.time_ms, received_ms), received_ms), received_ms)
         self._schedule(bed)
         return Taken.ACCEPTED
 
@@ -234,6 +239,8 @@ class Ward:
             if len(self.beds) >= self.limits.beds and event.bed not in self.roster:
                 return Reason.BEDS_FULL
         bed = self._bed(event.bed)
+        if isinstance(event, PatientContext) and bed.supersedes(event):
+            return Taken.LATE
         bed.hold(event, self._effective_ms(event.time_ms, received_ms), received_ms)
         self._schedule(bed)
         return Taken.ACCEPTED

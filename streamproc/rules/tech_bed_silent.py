@@ -25,8 +25,8 @@ def judge(chart: Chart, p: TechBedSilent) -> Judgement:
 
 
 def never_heard(chart: Chart, after_s: int) -> Finding:
-    """Whether the bed is expected and was never heard within the time given."""
-    if chart.waiting_since_ms is None or chart.heard_ms is not None:
+    """Whether the bed is expected, since the start or an admission, and was not heard in time."""
+    if chart.waiting_since_ms is None or chart.stay_heard_ms is not None:
         return found("never heard", False)
     due_ms = chart.waiting_since_ms + ms(after_s)
     if chart.now_ms < due_ms:
@@ -36,7 +36,7 @@ def never_heard(chart: Chart, after_s: int) -> Finding:
 
 def word(chart: Chart, p: TechBedSilent, alert: Alert) -> Wording:
     return Wording(
-        text=f"Nothing heard from this bed since the start, {minutes(p.after_s)} ago",
+        text=f"Nothing heard from this bed for {minutes(p.after_s)} since it is expected",
         advice="Check monitor and pump gateways of this bed, or take it off the roster.",
         figure="first sample came",
         value=float(p.after_s),
@@ -52,8 +52,8 @@ RULE = RuleDefinition(
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
     reads=Reads.PRESENCE,
     sentence=(
-        "If a bed on the roster has not been heard {after_s} s after the start, alert (low). Clear at its"
-        " first sample."
+        "If a bed on the roster has not been heard {after_s} s after the start, or a bed {after_s} s after"
+        " another patient's admission, alert (low). Clear at its first sample."
     ),
     parameters=TechBedSilent,
     judge=judge,

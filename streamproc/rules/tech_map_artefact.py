@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads
+from streamproc.core.finding import all_of
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import Share
 from streamproc.rules.phrase import minutes
@@ -26,7 +27,8 @@ def judge(chart: Chart, p: TechMapArtefact) -> Judgement:
     artefacts, span_ms = chart.pressure.artefacts, chart.terms.artefact_window_ms
     many = artefacts.share_above("artefact share", p.share_max, chart.now_ms, span_ms)
     few = artefacts.share_below("artefact share", p.clear_share, chart.now_ms, span_ms)
-    return Judgement(levels=(Level(Priority.LOW, many),), clears=(Clear(few),))
+    better = all_of(few, chart.monitor_sends())  # silence is no improvement
+    return Judgement(levels=(Level(Priority.LOW, many),), clears=(Clear(better),))
 
 
 def word(chart: Chart, p: TechMapArtefact, alert: Alert) -> Wording:

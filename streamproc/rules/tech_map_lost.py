@@ -21,11 +21,15 @@ class TechMapLost:
 
 def judge(chart: Chart, p: TechMapLost) -> Judgement:
     low_ms = chart.pressure.loss_ms(chart.terms.map_lost_ms)
-    lost = chart.map_silent_for(low_ms)
+    lost = chart.map_silent_for(low_ms, chart.pressure.first_ms)
     back = negated(lost)
     return Judgement(
         levels=(
-            Level(Priority.MEDIUM, chart.map_silent_for(max(low_ms, ms(p.medium_s))), left_when=back),
+            Level(
+                Priority.MEDIUM,
+                chart.map_silent_for(max(low_ms, ms(p.medium_s)), chart.pressure.first_ms),
+                left_when=back,
+            ),
             Level(Priority.LOW, lost, left_when=back),
         ),
         clears=(Clear(back),),

@@ -51,13 +51,16 @@ def infuses_again(chart: Chart) -> bool:
 
 
 def stopped_abruptly(chart: Chart, p: WeanStop) -> Finding:
-    """Whether the dose is known to be 0 since a stop from a high dose that was not dealt with yet."""
+    """Whether the dose is 0 since a stop from a high dose that was not dealt with yet.
+
+    A pump that said it paused and then fell silent has not been heard to resume: the stop stands."""
     stop, alert = chart.norepinephrine.stop, chart.alert("WEAN-STOP")
     dealt_with = stop is not None and not alert.open and stop.at_ms <= alert.detected_ms
     if stop is None or dealt_with:
         return found("stopped abruptly", False)
-    if chart.dose is None or chart.dose.per_kg_nano is None:
-        return unknown("stopped abruptly", "the dose is unknown")
+    running = chart.infusions.running(chart.terms.titrated_drug)
+    if running and (chart.dose is None or chart.dose.per_kg_nano is None):
+        return unknown("stopped abruptly", "a pump infuses at an unknown dose")
     abrupt = stop.from_nano >= nano(p.from_mcg_per_kg_min)
     return found("stopped abruptly", abrupt, value=stop.from_nano / NANO, limit=p.from_mcg_per_kg_min)
 

@@ -18,6 +18,7 @@ import typer
 
 from streamproc import __version__
 from streamproc.config import ConfigError, Settings, load
+from streamproc.shell.clock import ClockWrong
 from streamproc.shell.demo import Demonstration, demonstrate
 from streamproc.shell.http import CannotListen, serving
 from streamproc.shell.journal import JournalCorrupt, JournalFailed, JournalInUse, JournalTooNew
@@ -44,6 +45,7 @@ Config = Annotated[
 Set = Annotated[list[str] | None, typer.Option("--set", help="override a key: mqtt.port=1884; repeatable")]
 
 STOPPED_FOR_GOOD = (
+    ClockWrong,
     SessionTakenOver,
     BrokerRefused,
     JournalInUse,

@@ -51,17 +51,29 @@ class Message(Protocol):
 Addressed = TypeVar("Addressed", bound=Message)
 
 
+class ClockWrong(Exception):
+    """The wall clock is behind what was already processed; the message says by how much."""
+
+
 class WallClock:
-    """Real time."""
+    """Real time. Set back by less than `patience_ms` it stands still; by more it stops the service:
+    a processor that waits for time to pass would be blind and look alive."""
 
     topics: tuple[str, ...] = ()
 
-    def __init__(self, not_before_ms: int = 0) -> None:
-        self._now_ms = not_before_ms
+    def __init__(self, not_before_ms: int = 0, patience_ms: int = 5_000) -> None:
+        self._now_ms, self._patience_ms = not_before_ms, patience_ms
 
     def read(self) -> int:
-        """The wall's time, or the latest it has shown if it was set back since."""
-        self._now_ms = max(self._now_ms, time.time_ns() // 1_000_000)
+        """The wall's time, or the latest it has shown if it was set back a little since."""
+        wall_ms = time.time_ns() // 1_000_000
+        behind_ms = self._now_ms - wall_ms
+        if behind_ms > self._patience_ms:
+            raise ClockWrong(
+                f"the clock is {behind_ms / 1000:g} s behind what was processed already; right would be "
+                "to set it, or if it was ahead before, to start with another state.dir"
+            )
+        self._now_ms = max(self._now_ms, wall_ms)
         return self._now_ms
 
     def follow(self, times_ms: Iterable[int]) -> None:

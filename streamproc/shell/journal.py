@@ -373,16 +373,24 @@ def _snapshot_checksum(position: int, json: bytes) -> int:
 
 def _take_lock(path: Path) -> int:
     """Hold the side file for as long as we live; the kernel lets go of it however we end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        wrong = f"{path.parent}: {error.strerror}"
+        raise JournalFailed(f"{wrong}; right would be a state.dir that can be written") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
         os.close(lock)
         raise JournalInUse(f"{path} is in use by process {holder}") from None
-    os.ftruncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
+    try:
+        os.ftruncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())
+    except OSError as error:
+        os.close(lock)
+        raise JournalFailed(f"{path.parent}: {error.strerror}") from None
     return lock
 
 

@@ -109,6 +109,11 @@ class Outbox:
         self.waiting.extendleft(self.refused[seq] for seq in sorted(self.refused, reverse=True))
         self.refused.clear()
 
+    def skip_to(self, feed_seq: int) -> None:
+        """Events up to here were numbered under other rules; none of them will come again."""
+        self.acknowledged_seq = max(self.acknowledged_seq, feed_seq)
+        self.done = {seq for seq in self.done if seq > self.acknowledged_seq}
+
     @property
     def undelivered(self) -> int:
         """Events that the broker has not acknowledged yet."""

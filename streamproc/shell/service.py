@@ -36,6 +36,8 @@ from streamproc.wire.announce import bed_state
 from streamproc.wire.fields import Message
 
 ACKNOWLEDGED_MARK = "feed_acknowledged"
+NUMBERED_MARK = "feed_numbered"
+RULESET_MARK = "ruleset"
 UNDECODABLE_TOPIC = ""
 
 _log = structlog.stdlib.get_logger()
@@ -177,13 +179,20 @@ class Service:
             self._early += deliveries
         else:
             started_s = time.perf_counter()
-            marks = {ACKNOWLEDGED_MARK: self.outbox.acknowledged_seq}
+            marks = self._marks()
             position = await self.journal.append(now_ms, messages, marks)
             self.meters.commit.observe(time.perf_counter() - started_s)
             self.connection.acknowledge(deliveries)
             self.announce(self.apply(now_ms, messages))
             await self._keep(position)
         self._publish(now_ms)
+
+    def _marks(self) -> dict[str, str | int]:
+        return {
+            ACKNOWLEDGED_MARK: self.outbox.acknowledged_seq,
+            NUMBERED_MARK: self.ward.feed_seq,
+            RULESET_MARK: self.outbox.ruleset,
+        }
 
     def apply(self, now_ms: int, messages: Sequence[Any]) -> list[Change]:
         """A batch in memory: the same call for live batches and for journaled ones.
@@ -242,6 +251,7 @@ class Service:
         mark = self.journal.mark(ACKNOWLEDGED_MARK)
         if isinstance(mark, int):
             self.outbox.acknowledged_seq = max(self.outbox.acknowledged_seq, mark)
+        self._number_anew_if_rules_changed()
         replayed = 0
         for batch in self.journal.read(max(position + 1, self.journal.first_position)):
             self._apply_again(batch)
@@ -257,6 +267,18 @@ class Service:
         )
         return self.ward.clock_ms or 0
 
+    def _number_anew_if_rules_changed(self) -> None:
+        """Other rules make other events of the same journal: they must not hide behind the old numbers.
+
+        What the suffix gives is announced again, above all that was numbered before."""
+        then, numbered = self.journal.mark(RULESET_MARK), self.journal.mark(NUMBERED_MARK)
+        if then is None or then == self.outbox.ruleset:
+            return
+        _log.warning("rules_changed", then=then, now=self.outbox.ruleset)
+        if isinstance(numbered, int) and numbered > self.ward.feed_seq:
+            self.ward.feed_seq = numbered
+            self.outbox.skip_to(numbered)
+
     def _apply_again(self, batch: Batch) -> None:
         for change in self.apply(batch.received_ms, batch.messages):
             self.outbox.put(change)
@@ -267,16 +289,16 @@ class Service:
             return 0
         position, content = kept
         state = json.loads(content)
-        if state["ruleset"] != self.outbox.ruleset:
-            _log.warning("rules_changed_since_snapshot", then=state["ruleset"], now=self.outbox.ruleset)
         self.ward.restore(state["ward"])
         self.outbox.restore(state["outbox"])
         return position
 
     async def _keep(self, position: int) -> None:
         """Now and then a snapshot, so that recovery is short; older batches are forgotten by time."""
-        if not self._snapshot.due(time.monotonic()):
-            return
+        if self._snapshot.due(time.monotonic()):
+            await self._save(position)
+
+    async def _save(self, position: int) -> None:
         state = {
             "ruleset": self.outbox.ruleset,
             "ward": self.ward.snapshot(),
@@ -392,7 +414,9 @@ class Service:
             self.connection.publish(self.topics.status, encode(self._beat("stopping")), retain=True)
             await self.connection.settled(GOODBYE_S)
         self._note_delivered()
-        await self.journal.set_marks({ACKNOWLEDGED_MARK: self.outbox.acknowledged_seq})
+        await self.journal.set_marks(self._marks())
+        if self.journal.position:
+            await self._save(self.journal.position)
         _log.info("service_stopped", position=self.journal.position, undelivered=self.outbox.undelivered)
 
 

@@ -153,7 +153,7 @@ def test_an_older_context_that_comes_after_a_newer_one_is_ignored() -> None:
     ward = new_ward()
     live(ward, [admitted(5, "S-2", weight_kg=80.0)], 5)
     now_ms = at(5) + HOLD_BACK_MS
-    assert ward.offer(admitted(1, "S-1", weight_kg=60.0), now_ms, 1) is Taken.ACCEPTED
+    assert ward.offer(admitted(1, "S-1", weight_kg=60.0), now_ms, 1) is Taken.LATE
     ward.tick(now_ms + HOLD_BACK_MS + 1)
     context = ward.beds[BED].chart.context
     assert context is not None
@@ -191,10 +191,32 @@ def test_after_a_freed_bed_any_patient_is_a_new_one() -> None:
     assert context.weight_kg == 60.0
 
 
-def test_a_bed_that_was_heard_is_not_silent_for_the_next_patient() -> None:
+def test_a_bed_that_was_heard_may_be_silent_for_the_next_patient() -> None:
+    """What the last patient's devices sent says nothing of this one's."""
     ward = new_ward(BED)
-    changes = live(ward, [*pressures(70, range(0, 1)), admitted(0.5, "S-1"), admitted(0.9, "S-2")], 5)
-    assert "TECH-BED-SILENT" not in {change.rule.id for change in changes}
+    changes = live(ward, [*pressures(70, range(0, 1)), admitted(0.5, "S-1"), admitted(1, "S-2")], 5)
+    silent = [c.time_ms for c in changes if c.rule.id == "TECH-BED-SILENT" and c.phase is Phase.START]
+    assert silent == [at(2)]
+
+
+def test_a_freed_bed_takes_nothing_back_from_the_last_patient() -> None:
+    """The last context sent again (a retry of its gateway) is late, and nobody's weight."""
+    ward = new_ward()
+    live(ward, [admitted(0, weight_kg=100.0), BedFreed(at(1), BED)], 2)
+    now_ms = at(2) + HOLD_BACK_MS
+    assert ward.offer(admitted(0, weight_kg=100.0), now_ms, 1) is Taken.LATE
+    ward.tick(now_ms + HOLD_BACK_MS + 1)
+    assert ward.beds[BED].chart.infusions.weight_kg is None
+
+
+def test_what_an_empty_bed_sends_is_not_the_next_patient() -> None:
+    """Between a discharge and an admission a monitor may go on: its alerts end, its windows are emptied."""
+    ward = new_ward()
+    events = [admitted(0), BedFreed(at(1), BED), *pressures(40, range(1, 8)), admitted(8, "S-2")]
+    changes = live(ward, events, 9)
+    assert {"MAP-LOW", "MAP-CRIT"} <= set(ended(changes))
+    assert {reason for _, reason in ended(changes).values()} == {"session_ended"}
+    assert len(ward.beds[BED].chart.pressure.trend) == 0
 
 
 def test_an_alert_that_ended_with_its_stay_cannot_be_acknowledged() -> None:
