@@ -42,6 +42,10 @@ PUMPS = {
     "second_bag": ("2", "norepinephrine", "ug/kg/min"),
     "norepinephrine_ml_h": ("1", "norepinephrine", "mL/h"),
     "vasopressin": ("3", "vasopressin", "U/min"),
+    "norepinephrine_mcg_min": ("1", "norepinephrine", "ug/min"),
+    "norepinephrine_mg_h": ("1", "norepinephrine", "mg/h"),
+    "epinephrine": ("4", "epinephrine", "ug/kg/min"),
+    "dobutamine": ("5", "dobutamine", "ug/kg/min"),
 }
 """A chart's pump series: channel, drug, and the unit of its figures."""
 

@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from streamproc.rules import RULES
-from tests.charts import MINUTE_MS, START_MS, chart_events, length_ms, new_ward, play, told
+from tests.charts import MINUTE_MS, PUMPS, START_MS, chart_events, length_ms, new_ward, play, told
 
 FOLDER = Path(__file__).parent / "scenarios"
 HOLD_BACK_MS = 2_000
@@ -18,13 +18,8 @@ KEYS = {
     "name",
     "map",
     "cuff",
-    "norepinephrine",
-    "second_bag",
-    "norepinephrine_ml_h",
-    "norepinephrine_ml_h_pump",
-    "norepinephrine_pump",
-    "second_bag_pump",
-    "vasopressin",
+    *PUMPS,
+    *(f"{name}_pump" for name in PUMPS),
     "patient",
     "acknowledge",
     "settings",
