@@ -31,7 +31,7 @@ FILES = {
         "http",
         "log",
     ),
-    "rules.yaml": ("terms", "rules"),
+    "rules.yaml": ("terms", "pump_alarms", "rules"),
     "drugs.yaml": ("drugs",),
 }
 """Which file holds which part of the tree."""

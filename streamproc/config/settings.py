@@ -18,7 +18,7 @@ from streamproc.core.chart import milli, ms
 from streamproc.core.dose import exact
 from streamproc.core.events import DrugForm
 from streamproc.core.rule import Rule
-from streamproc.core.terms import Drug, Terms
+from streamproc.core.terms import Drug, PumpAlarm, Terms
 from streamproc.core.ward import Limits
 from streamproc.rules import RULES
 from streamproc.rules.parameters import Mmhg, Percent, Seconds, Share
@@ -163,6 +163,25 @@ class DrugEntry(Section):
     dosed_in: Literal["mass", "units"] = "mass"
 
 
+AlarmCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")]
+
+
+class PumpAlarms(Section):
+    """Which alarm codes of the site's pumps mean what; a code that stands nowhere is another alarm."""
+
+    downstream_occlusion: list[AlarmCode]
+    upstream_occlusion: list[AlarmCode]
+    air_in_line: list[AlarmCode]
+    empty: list[AlarmCode]
+    door: list[AlarmCode]
+    battery: list[AlarmCode]
+    near_end: list[AlarmCode]
+
+    def meanings(self) -> dict[str, PumpAlarm]:
+        """Every listed code, to what it means."""
+        return {code: PumpAlarm[name.upper()] for name, codes in self for code in codes}
+
+
 MAP_LOOK_BACKS = ("window_s", "long_window_s", "held_s")
 """The rules' parameters that are windows over MAP, by name; other times are waits or concern doses."""
 
@@ -199,6 +218,7 @@ class Settings(Section):
     log: Log
     terms: TermsSection
     rules: RulesSection
+    pump_alarms: PumpAlarms
     drugs: dict[Name, DrugEntry]
 
     @model_validator(mode="after")
@@ -250,6 +270,7 @@ class Settings(Section):
         content = {
             "terms": self.terms.model_dump(mode="json"),
             "rules": self.rules.model_dump(mode="json"),
+            "pump_alarms": self.pump_alarms.model_dump(mode="json"),
             "drugs": {name: entry.model_dump(mode="json") for name, entry in self.drugs.items()},
             "versions": {rule.id: rule.version for rule in RULES},
         }
@@ -292,6 +313,7 @@ def _core_terms(settings: Settings) -> Terms:
         base_per_bitartrate=exact(terms.base_per_bitartrate),
         titrated_drug="norepinephrine",
         drugs={name: _drug(name, entry) for name, entry in settings.drugs.items()},
+        pump_alarms=settings.pump_alarms.meanings(),
     )
 
 

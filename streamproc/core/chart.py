@@ -50,7 +50,8 @@ class Reads:
     PRESENCE: Final = 32
     OBSERVATIONS: Final = 64
     DOUBTS: Final = 128
-    EVERYTHING: Final = 255
+    VOLUME: Final = 256
+    EVERYTHING: Final = 511
 
 
 def milli(mmhg: float) -> int:
@@ -121,11 +122,10 @@ class Chart:
         """Enter a pump report; one that repeats the last says nothing new."""
         first = self._heard(status.time_ms)
         channel = self.infusions.channels.get(status.channel)
-        before = None if channel is None else (channel.status.state, channel.lost, channel.status.drug)
+        before = None if channel is None else (channel.status, channel.lost)
         self.infusions.take(status)
         channel = self.infusions.channels[status.channel]
-        same = before == (channel.status.state, channel.lost, channel.status.drug)
-        return first if same else first | Reads.PUMPS
+        return first | _changed_by(before, channel.status, channel.lost)
 
     def take_context(self, context: PatientContext) -> int:
         """From now on the patient is as this says."""
@@ -359,3 +359,27 @@ class Chart:
 def why_unknown(dose: Dose) -> str:
     """The sentence for why a dose is unknown."""
     return SENTENCES[dose.unknown] if dose.unknown else "only the weight is missing"
+
+
+def _changed_by(before: tuple[PumpStatus, bool] | None, status: PumpStatus, lost: bool) -> int:
+    """What is new in a channel's report, its dose left aside."""
+    if before is None:
+        return Reads.PUMPS | Reads.VOLUME
+    last, was_lost = before
+    moved = (last.volume_remaining_ml, last.rate) != (status.volume_remaining_ml, status.rate)
+    same = was_lost is lost and _setup(last) == _setup(status)
+    return (Reads.VOLUME if moved else Reads.NOTHING) | (Reads.NOTHING if same else Reads.PUMPS)
+
+
+def _setup(status: PumpStatus) -> tuple[object, ...]:
+    """How a channel is set up, but for what runs through it."""
+    return (
+        status.state,
+        status.drug,
+        status.alarms,
+        status.concentration,
+        status.diluent,
+        status.route,
+        status.line,
+        status.weight_kg,
+    )

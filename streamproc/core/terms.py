@@ -6,6 +6,7 @@ Every number here comes from `config/rules.yaml`; nothing in core has a default 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 
 from streamproc.core.events import DrugForm
@@ -19,6 +20,19 @@ class Drug:
     charted_as: DrugForm | None
     concentration_max_ug_per_ml: float | None
     by_units: bool
+
+
+class PumpAlarm(StrEnum):
+    """What a pump's alarm code means; `other` is any code that the site has not listed."""
+
+    DOWNSTREAM_OCCLUSION = "downstream occlusion"
+    UPSTREAM_OCCLUSION = "upstream occlusion"
+    AIR_IN_LINE = "air in line"
+    EMPTY = "empty"
+    DOOR = "door"
+    BATTERY = "battery"
+    NEAR_END = "near end of infusion"
+    OTHER = "other alarm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +66,8 @@ class Terms:
     base_per_bitartrate: Fraction
     titrated_drug: str
     drugs: dict[str, Drug]
+    pump_alarms: dict[str, PumpAlarm]
+
+    def alarm_meaning(self, code: str) -> PumpAlarm:
+        """What a pump means by an alarm code."""
+        return self.pump_alarms.get(code, PumpAlarm.OTHER)
