@@ -49,6 +49,17 @@ PUMPS = {
 }
 """A chart's pump series: channel, drug, and the unit of its figures."""
 
+ALARM_CODES = {
+    "none": (),
+    "occlusion": ("MDC_EVT_FLUID_LINE_OCCL",),
+    "upstream": ("MDC_EVT_FLUID_LINE_OCCL_PROXIMAL",),
+    "air": ("MDC_EVT_FLUID_LINE_AIR",),
+    "door": ("MDC_EVT_DOOR_OPEN",),
+    "battery": ("MDC_EVT_BATT_LO",),
+    "unlisted": ("MAKERS_OWN_CODE",),
+}
+"""What a pump's `alarms` may be in a chart, minute by minute."""
+
 
 def series(text: str) -> list[float | str | None]:
     """The minutes of a series: figures, words (`off`), or None for silence."""
@@ -101,7 +112,7 @@ def pump_events(text: str, channel: str, drug: str, unit: str, extra: Mapping[st
             states[v] if isinstance(v, str) else PumpState.INFUSING,
             drug,
             rate=None if isinstance(v, str) else Quantity(v, unit),
-            **extra,
+            **fields_at((at - START_MS) // MINUTE_MS, extra),
         )
         for at, n, v in instants(series(text))
     ]
@@ -131,6 +142,21 @@ def pump_extra(chart: Mapping[str, Any], name: str) -> dict[str, Any]:
     if "concentration" in extra:
         extra["concentration"] = Quantity(*extra["concentration"])
     return extra
+
+
+def fields_at(minute: int, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """A pump's other fields in one minute: `alarms` and `volume` are series, whose last value stays."""
+    fields = {name: value for name, value in extra.items() if name not in ("alarms", "volume")}
+    if "alarms" in extra:
+        fields["alarms"] = ALARM_CODES[str(_in_minute(minute, extra["alarms"]))]
+    if "volume" in extra:
+        fields["volume_remaining_ml"] = _in_minute(minute, extra["volume"])
+    return fields
+
+
+def _in_minute(minute: int, text: str) -> float | str | None:
+    values = series(text)
+    return values[min(minute, len(values) - 1)]
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,20 @@ def _strength(concentration: Quantity | None, drug: Drug) -> Fraction | DoseUnkn
     return value
 
 
+def ml_per_min(status: PumpStatus, drug: Drug, context_weight_kg: float | None) -> Fraction | None:
+    """At what volume an infusing channel runs; None if its rate cannot be told in mL."""
+    if status.rate is not None and status.rate.unit == "mL/h":
+        return exact(status.rate.value) / MINUTES_PER_HOUR
+    mass, strength = _rate_resolved(status, drug), _strength(status.concentration, drug)
+    if isinstance(mass, DoseUnknown) or isinstance(strength, DoseUnknown):
+        return None
+    amount, per_kg = mass
+    weight_kg = status.weight_kg if status.weight_kg is not None else context_weight_kg
+    if not per_kg:
+        return amount / strength
+    return None if weight_kg is None else amount * exact(weight_kg) / strength
+
+
 def _as_base(amount: Fraction, status: PumpStatus, drug: Drug, terms: Terms) -> Fraction | None:
     """A charted mass of salt as base; drugs that have no salt form to convert pass unchanged."""
     if drug.name != terms.titrated_drug:
