@@ -32,7 +32,7 @@ FILES = {
         "log",
     ),
     "rules.yaml": ("terms", "pump_alarms", "rules"),
-    "drugs.yaml": ("drugs",),
+    "drugs.yaml": ("drugs", "diluents", "routes", "crystalloids"),
 }
 """Which file holds which part of the tree."""
 

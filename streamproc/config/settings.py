@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from streamproc.core.chart import milli, ms
 from streamproc.core.dose import exact
-from streamproc.core.events import DrugForm
+from streamproc.core.events import DrugForm, Profile
 from streamproc.core.rule import Rule
+from streamproc.core.site import SiteWords, spelled
 from streamproc.core.terms import Drug, PumpAlarm, Terms
 from streamproc.core.ward import Limits
 from streamproc.rules import RULES
@@ -26,6 +27,7 @@ from streamproc.rules.parameters import Mmhg, Percent, Seconds, Share
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
+ProfileName = Literal["general", "septic_shock", "hepatorenal", "anaphylaxis", "pediatric"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 BedName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}/[A-Za-z0-9_-]{1,32}$")]
 Topic = Annotated[str, Field(pattern=r"^[^+#/$\x00]+(/[^+#/\x00]+)*$", max_length=128)]
@@ -154,13 +156,80 @@ class TermsSection(Section):
     base_per_bitartrate: Share
 
 
+Strength = Annotated[float, Field(gt=0, le=1_000_000)]
+SiteWord = Annotated[str, Field(pattern=r"^\S(.{0,62}\S)?$")]
+
+
+class Premix(Section):
+    """A ready-made bag that the site approves although its diluent has no dextrose."""
+
+    concentration_ug_per_ml: Strength
+    diluent: SiteWord
+
+
 class DrugEntry(Section):
-    """A drug of the site's library."""
+    """A drug of the site's library; strengths are of base."""
 
     aliases: list[Name] = []
     charted_as: Annotated[Literal["base", "bitartrate"] | None, Field()] = None
     concentration_max_ug_per_ml: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     dosed_in: Literal["mass", "units"] = "mass"
+    alkaline: bool = False
+    concentrations_ug_per_ml: list[Strength] = []
+    concentrations_by_profile_ug_per_ml: dict[ProfileName, list[Strength]] = {}
+    premixes_without_dextrose: list[Premix] = []
+
+    @model_validator(mode="after")
+    def _strengths_fit(self) -> DrugEntry:
+        strengths = {*self.concentrations_ug_per_ml}.union(*self.concentrations_by_profile_ug_per_ml.values())
+        most = self.concentration_max_ug_per_ml
+        for strength in sorted(strengths):
+            if most is not None and strength > most:
+                raise ValueError(f"{strength:g} ug/mL is listed, but concentration_max_ug_per_ml is {most:g}")
+        for premix in self.premixes_without_dextrose:
+            if premix.concentration_ug_per_ml not in strengths:
+                wrong = f"a premix of {premix.concentration_ug_per_ml:g} ug/mL is approved"
+                raise ValueError(f"{wrong}, but concentrations_ug_per_ml does not list that")
+        return self
+
+
+class Diluents(Section):
+    """The site's words for diluents that contain dextrose; any other has none."""
+
+    with_dextrose: Annotated[list[SiteWord], Field(min_length=1)]
+
+
+class Routes(Section):
+    """The site's words for where an infusion enters."""
+
+    central: Annotated[list[SiteWord], Field(min_length=1)]
+    peripheral: Annotated[list[SiteWord], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _words_differ(self) -> Routes:
+        _refuse_two_meanings({"central": self.central, "peripheral": self.peripheral})
+        return self
+
+
+class Crystalloids(Section):
+    """The fluids that count as crystalloid; `balanced` is empty where the site has none."""
+
+    balanced: list[SiteWord]
+    saline: list[SiteWord]
+    other: list[SiteWord]
+
+    @model_validator(mode="after")
+    def _words_differ(self) -> Crystalloids:
+        _refuse_two_meanings({"balanced": self.balanced, "saline": self.saline, "other": self.other})
+        return self
+
+
+def _refuse_two_meanings(lists: dict[str, list[str]]) -> None:
+    seen: dict[str, str] = {}
+    for name, words in lists.items():
+        for word in words:
+            if (other := seen.setdefault(spelled(word), name)) != name:
+                raise ValueError(f"`{word}` stands under {other} and under {name}; it can be only one")
 
 
 AlarmCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")]
@@ -220,6 +289,9 @@ class Settings(Section):
     rules: RulesSection
     pump_alarms: PumpAlarms
     drugs: dict[Name, DrugEntry]
+    diluents: Diluents
+    routes: Routes
+    crystalloids: Crystalloids
 
     @model_validator(mode="after")
     def _spellings_differ(self) -> Settings:
@@ -272,6 +344,9 @@ class Settings(Section):
             "rules": self.rules.model_dump(mode="json"),
             "pump_alarms": self.pump_alarms.model_dump(mode="json"),
             "drugs": {name: entry.model_dump(mode="json") for name, entry in self.drugs.items()},
+            "diluents": self.diluents.model_dump(mode="json"),
+            "routes": self.routes.model_dump(mode="json"),
+            "crystalloids": self.crystalloids.model_dump(mode="json"),
             "versions": {rule.id: rule.version for rule in RULES},
         }
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -313,6 +388,7 @@ def _core_terms(settings: Settings) -> Terms:
         base_per_bitartrate=exact(terms.base_per_bitartrate),
         titrated_drug="norepinephrine",
         drugs={name: _drug(name, entry) for name, entry in settings.drugs.items()},
+        site=_site_words(settings),
         pump_alarms=settings.pump_alarms.meanings(),
     )
 
@@ -332,4 +408,33 @@ def _drug(name: str, entry: DrugEntry) -> Drug:
         charted_as=None if entry.charted_as is None else DrugForm(entry.charted_as),
         concentration_max_ug_per_ml=entry.concentration_max_ug_per_ml,
         by_units=entry.dosed_in == "units",
+        alkaline=entry.alkaline,
+        strengths=_strengths(entry.concentrations_ug_per_ml),
+        strengths_by_profile={
+            Profile(profile): _strengths(listed)
+            for profile, listed in entry.concentrations_by_profile_ug_per_ml.items()
+        },
+        premixes=frozenset(
+            (exact(premix.concentration_ug_per_ml), spelled(premix.diluent))
+            for premix in entry.premixes_without_dextrose
+        ),
     )
+
+
+def _strengths(listed: list[float]) -> frozenset[Fraction]:
+    return frozenset(exact(strength) for strength in listed)
+
+
+def _site_words(settings: Settings) -> SiteWords:
+    return SiteWords(
+        dextrose_diluents=_words(settings.diluents.with_dextrose),
+        central_routes=_words(settings.routes.central),
+        peripheral_routes=_words(settings.routes.peripheral),
+        balanced_fluids=_words(settings.crystalloids.balanced),
+        saline_fluids=_words(settings.crystalloids.saline),
+        other_crystalloids=_words(settings.crystalloids.other),
+    )
+
+
+def _words(listed: list[str]) -> frozenset[str]:
+    return frozenset(map(spelled, listed))
