@@ -270,6 +270,19 @@ class Chart:
         """Whether a drug flows at more than a rate in mcg/kg/min."""
         return self._flow_above(drug, limit, per_kg=True)
 
+    def per_kg_min_at_least(self, drug: str, limit: float) -> Finding:
+        """Whether a drug flows at or above a rate in mcg/kg/min."""
+        dose = self.infusions.dose(drug)
+        if dose is None:
+            return found(drug, False, value=0, limit=limit)
+        if dose.per_kg_nano is None:
+            return unknown(drug, why_unknown(dose))
+        return found(drug, dose.per_kg_nano >= nano(limit), value=dose.per_kg_nano / NANO, limit=limit)
+
+    def under(self, profile: Profile) -> Finding:
+        """Whether the patient's profile is this one."""
+        return found(f"profile {profile}", self.profile is profile, value=str(self.profile))
+
     def _flow_above(self, drug: str, limit: float, *, per_kg: bool) -> Finding:
         dose = self.infusions.dose(drug)
         if dose is None:

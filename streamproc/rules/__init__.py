@@ -6,11 +6,14 @@ from typing import Any
 
 from streamproc.core.rule import RuleDefinition
 from streamproc.rules import (
+    dose_10,
     esc_second_agent,
     esc_threshold,
     map_crit,
     map_low,
     map_overdue,
+    ped_max,
+    ranges,
     tech_bed_silent,
     tech_dose,
     tech_map_artefact,
@@ -28,6 +31,11 @@ RULES: tuple[RuleDefinition[Any], ...] = (
     map_overdue.RULE,
     esc_threshold.RULE,
     esc_second_agent.RULE,
+    ranges.VASOPRESSIN,
+    ranges.EPINEPHRINE,
+    ranges.DOBUTAMINE,
+    dose_10.RULE,
+    ped_max.RULE,
     tech_map_lost.RULE,
     tech_pump_lost.RULE,
     tech_bed_silent.RULE,

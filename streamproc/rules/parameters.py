@@ -16,6 +16,9 @@ McgPerKgMin = Annotated[float, Interval(gt=0, le=10)]
 InotropeMcgPerKgMin = Annotated[float, Interval(gt=0, le=100)]
 """A weight-based dose of an inotrope, ug/kg/min."""
 
+McgPerMin = Annotated[float, Interval(gt=0, le=500)]
+"""A rate that needs no weight, ug/min."""
+
 UnitsPerMin = Annotated[float, Interval(gt=0, le=1)]
 """A vasopressin rate, U/min."""
 
