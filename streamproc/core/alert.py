@@ -160,6 +160,7 @@ class Alert:
     acknowledged_ms: int | None = None
     due_ms: int = NEVER
     escalated_ms: int | None = None
+    ended_ms: int | None = None
 
     @property
     def open(self) -> bool:
@@ -196,7 +197,7 @@ class Alert:
             return None
         self.acknowledged_by, self.acknowledged_ms = by, at_ms
         if self.stage is Stage.LATCHED:
-            self.stage = Stage.QUIET
+            self.stage, self.ended_ms = Stage.QUIET, at_ms
             return Phase.END
         return Phase.UPDATE
 
@@ -233,6 +234,7 @@ class Alert:
         latched_anew_or_no_more = (stage is Stage.LATCHED) is not (self.stage is Stage.LATCHED)
         self.stage = stage
         if stage is Stage.QUIET:
+            self.ended_ms = at_ms
             return Phase.END
         told = Phase.UPDATE if latched_anew_or_no_more else None
         if stage is Stage.LATCHED:

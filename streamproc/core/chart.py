@@ -6,7 +6,7 @@ here decides whether anything is an alarm.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -26,13 +26,14 @@ from streamproc.core.events import (
     PumpStatus,
 )
 from streamproc.core.finding import NEVER, Finding, found, negated, unknown
-from streamproc.core.infusion import Infusions
+from streamproc.core.infusion import Channel, Infusions
 from streamproc.core.observations import Observations
-from streamproc.core.pressure import Pressure
+from streamproc.core.pressure import Cadence, Pressure
 from streamproc.core.terms import Terms
 from streamproc.core.titration import Titration
 from streamproc.core.trend import SampleId, Trend
 
+ADULT = "adult"
 MOST_SYSTOLIC_MILLI = 400 * MILLI
 """Above what the door lets in."""
 
@@ -74,6 +75,15 @@ def ms(seconds: float) -> int:
     return _scaled(seconds, 1000)
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Messages of a device that must have been sent and never came: when that was noticed, and how many."""
+
+    noticed_ms: int
+    device: str
+    messages: int
+
+
 @dataclass(slots=True)
 class Chart:
     """One bed's stay: context, pressures, infusions, open alerts, and the instant it is read at."""
@@ -86,11 +96,12 @@ class Chart:
     context: PatientContext | None = None
     pressure: Pressure = field(init=False)
     systolic: Trend = field(init=False)
+    systolic_cadence: Cadence = field(default_factory=Cadence)
     infusions: Infusions = field(init=False)
     observations: Observations = field(init=False)
     doubts: dict[Doubt, Doubted] = field(default_factory=dict)
-    gap: tuple[int, int] | None = None
-    """When messages were last found missing, and how many."""
+    gap: Gap | None = None
+    last_heard_ms: int = 0
     alerts: dict[str, Alert] = field(default_factory=dict)
     kinds: dict[str, Kind] = field(default_factory=dict)
     spells: dict[str, int] = field(default_factory=dict)
@@ -141,6 +152,7 @@ class Chart:
             sample = SampleId(observation.device, observation.boot, observation.seq)
             value = milli(observation.value)
             self.systolic.add(observation.time_ms, value, self.terms.systolic_hold_ms, sample)
+            self.systolic_cadence.heard(observation.time_ms)
         return Reads.OBSERVATIONS | first
 
     def take_doubt(self, doubted: Doubted) -> int:
@@ -148,9 +160,9 @@ class Chart:
         self.doubts[doubted.doubt] = doubted
         return Reads.DOUBTS
 
-    def miss(self, messages: int) -> int:
+    def miss(self, device: str, messages: int) -> int:
         """Messages of a device are missing by their sequence."""
-        self.gap = (self.now_ms, messages)
+        self.gap = Gap(self.now_ms, device, messages)
         return Reads.DOUBTS
 
     def settle(self) -> int:
@@ -162,10 +174,12 @@ class Chart:
         return (Reads.PUMPS if lost else Reads.NOTHING) | (Reads.DOSE if changed else Reads.NOTHING)
 
     def _heard(self, time_ms: int) -> int:
+        self.last_heard_ms = max(self.last_heard_ms, time_ms)
+        doubted = Reads.DOUBTS if self.doubts else Reads.NOTHING
         if self.heard_ms is None:
             self.heard_ms = time_ms
-            return Reads.PRESENCE
-        return Reads.NOTHING
+            return doubted | Reads.PRESENCE
+        return doubted
 
     # what it tells
 
@@ -179,6 +193,20 @@ class Chart:
     def profile(self) -> Profile:
         """The patient's profile; `general` where nobody said."""
         return self.context.profile if self.context else Profile.GENERAL
+
+    @property
+    def is_child(self) -> bool:
+        """Whether children's doses are to be told."""
+        young = self.context is not None and self.context.age_group != ADULT
+        return young or self.profile is Profile.PEDIATRIC
+
+    @property
+    def weight_kg(self) -> float | None:
+        """The patient's weight, or where nobody said, the one that a norepinephrine pump was given."""
+        if self.infusions.weight_kg is not None:
+            return self.infusions.weight_kg
+        weights = [c.status.weight_kg for c in self.infusions.running(self.terms.titrated_drug)]
+        return next((weight for weight in weights if weight is not None), None)
 
     @property
     def norepinephrine(self) -> Titration:
@@ -255,12 +283,39 @@ class Chart:
         name = f"systolic TWA({window_s // 60} min)"
         return self.systolic.mean_below(name, limit_milli, self.now_ms, ms(window_s), self.terms.coverage_min)
 
+    def mean_systolic_above(self, limit_milli: int, window_s: int) -> Finding:
+        """Whether the time-weighted mean systolic pressure of the window is above the limit."""
+        name = f"systolic TWA({window_s // 60} min)"
+        return self.systolic.mean_above(name, limit_milli, self.now_ms, ms(window_s), self.terms.coverage_min)
+
+    def systolic_heard(self) -> Finding:
+        """Whether systolic readings still come, by their own usual interval."""
+        terms, cadence = self.terms, self.systolic_cadence
+        if cadence.last_ms is None:
+            return unknown("systolic heard", "no systolic pressure was ever heard")
+        usual_ms = cadence.interval_ms(terms.map_interval_cuff_ms)
+        due_ms = cadence.last_ms + max(terms.lost_intervals * usual_ms, terms.map_lost_ms)
+        heard = self.now_ms < due_ms
+        return found("systolic heard", heard, due_ms if heard else NEVER)
+
     def doubt_within(self, doubt: Doubt, for_ms: int) -> Finding:
         """Whether something of the kind was noticed in the last `for_ms`."""
         last = self.doubts.get(doubt)
         if last is None or self.now_ms >= last.time_ms + for_ms:
             return found(doubt.value, False)
         return found(doubt.value, True, last.time_ms + for_ms, last.detail)
+
+    def doubt_over(self, doubt: Doubt, for_ms: int) -> Finding:
+        """Whether nothing of the kind was noticed for so long *and* the bed was heard after that."""
+        last, name = self.doubts.get(doubt), f"no doubt about {doubt.value}"
+        if last is None:
+            return found(name, True)
+        due_ms = last.time_ms + for_ms
+        if self.now_ms < due_ms:
+            return found(name, False, due_ms, last.detail)
+        if self.last_heard_ms < due_ms:
+            return unknown(name, "nothing was heard since")
+        return found(name, True)
 
     def per_min_above(self, drug: str, limit: float) -> Finding:
         """Whether a drug flows at more than a rate in mcg/min (U/min for drugs dosed in units)."""
@@ -298,6 +353,27 @@ class Chart:
         flows = dose is not None and bool(dose.per_min_nano or dose.per_kg_nano)
         return found(f"{drug} infuses", flows or bool(self.infusions.running(drug)))
 
+    def under_way(self, drug: str) -> Finding:
+        """Whether a drug infuses, or stopped so recently that it may be a change-over."""
+        name, runs, dose = f"{drug} under way", self.infuses(drug), self.infusions.dose(drug)
+        if runs.met or dose is None:
+            return found(name, runs.met)
+        course = self.infusions.course(drug)
+        bridged = course.under_way(self.now_ms)
+        return found(name, bridged, course.grace_ends_ms() if bridged else NEVER)
+
+    def any_bag(self, name: str, verdict: Callable[[Channel], bool | None]) -> Finding:
+        """Whether any channel of the norepinephrine that is under way is so; None is unknown.
+
+        In a change-over, while none infuses, nothing is known of the next bag."""
+        drug = self.terms.titrated_drug
+        answers = [verdict(bag) for bag in self.infusions.running(drug)]
+        if True in answers:
+            return found(name, True)
+        if not answers and (between := self.under_way(drug)).met:
+            return unknown(name, "change-over", between.until_ms)
+        return unknown(name, "not reported") if None in answers else found(name, False)
+
     def drug_per_min_at_least(self, drug: str, limit: float) -> Finding:
         """Whether a drug flows at or above a rate in mcg/min (U/min for drugs dosed in units)."""
         dose = self.infusions.dose(drug)
@@ -318,6 +394,49 @@ class Chart:
         until_ms = finding.until_ms if long_enough else min(due_ms, finding.until_ms)
         lasted_s = (self.now_ms - since_ms) / 1000
         return found(f"{name}, unbroken", long_enough, until_ms, lasted_s, for_s, "s")
+
+    def lasting(self, name: str, finding: Finding, for_s: int) -> Finding:
+        """Whether a finding has been met for so long, where a stretch of unknown does not interrupt it."""
+        since_ms = self.met_since(name, finding)
+        if since_ms is None or not finding.met:
+            return finding
+        due_ms = since_ms + ms(for_s)
+        long_enough = self.now_ms >= due_ms
+        until_ms = finding.until_ms if long_enough else min(due_ms, finding.until_ms)
+        return found(f"{name}, lasting", long_enough, until_ms, (self.now_ms - since_ms) / 1000, for_s, "s")
+
+    def met_since(self, name: str, finding: Finding) -> int | None:
+        """Since when a finding has been met; unknown leaves that as it was."""
+        if finding.met:
+            return self.spells.setdefault(name, self.now_ms)
+        if finding.known:
+            self.spells.pop(name, None)
+        return self.spells.get(name)
+
+    def began_while(self, name: str, begun: Finding, condition: Finding) -> Finding:
+        """Whether a condition was met at the instant from which `begun` has been met."""
+        fresh = name not in self.spells
+        kept = f"{name} then"
+        if self.met_since(name, begun) is None:
+            self.spells.pop(kept, None)
+        elif fresh and condition.met:
+            self.spells[kept] = self.now_ms
+        return found(name, kept in self.spells)
+
+    def ever_since(self, name: str, finding: Finding, began_ms: int) -> Finding:
+        """Whether a finding has been met at any time since an instant; once met, it stays so."""
+        if finding.met:
+            self.spells[name] = self.now_ms
+        return found(name, True) if self.spells.get(name, began_ms - 1) >= began_ms else finding
+
+    def open_within(self, rule: str, for_ms: int) -> Finding:
+        """Whether a rule's alert is open, or was in the last `for_ms`; a rule that is off never was."""
+        alert, name = self.alerts.get(rule), f"{rule} open"
+        if alert is None or alert.open:
+            return found(name, alert is not None)
+        if alert.ended_ms is None or self.now_ms >= alert.ended_ms + for_ms:
+            return found(name, False)
+        return found(name, True, alert.ended_ms + for_ms)
 
     def no_open_alarm(self) -> Finding:
         """Whether no physiological or technical alert of the bed is open."""
@@ -343,10 +462,12 @@ class Chart:
             "context": self.context and asdict(self.context),
             "pressure": self.pressure.snapshot(),
             "systolic": self.systolic.snapshot(),
+            "systolic_cadence": self.systolic_cadence.snapshot(),
             "infusions": self.infusions.snapshot(),
             "observations": self.observations.snapshot(),
             "doubts": [[d.time_ms, d.bed, d.device, d.doubt, d.detail] for d in self.doubts.values()],
-            "gap": self.gap,
+            "gap": self.gap and [self.gap.noticed_ms, self.gap.device, self.gap.messages],
+            "last_heard_ms": self.last_heard_ms,
             "spells": self.spells,
             "below_target_ms": self.below_target_ms,
         }
@@ -360,11 +481,13 @@ class Chart:
             self.context = PatientContext(**{**context, "profile": Profile(context["profile"])})
         self.pressure.restore(kept["pressure"])
         self.systolic.restore(kept["systolic"])
+        self.systolic_cadence.restore(kept["systolic_cadence"])
         self.infusions.restore(kept["infusions"])
         self.observations.restore(kept["observations"])
         for time_ms, bed, device, doubt, detail in kept["doubts"]:
             self.doubts[Doubt(doubt)] = Doubted(time_ms, bed, device, Doubt(doubt), detail)
-        self.gap = kept["gap"] and (kept["gap"][0], kept["gap"][1])
+        self.gap = kept["gap"] and Gap(*kept["gap"])
+        self.last_heard_ms = kept["last_heard_ms"]
         self.spells = dict(kept["spells"])
         self.below_target_ms = kept["below_target_ms"]
 
