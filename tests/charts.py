@@ -2,7 +2,8 @@
 
 A series has one value a minute: `60x20` is 60 for 20 minutes, `_x30` is silence, `70-1x5` falls
 by 1 a minute from 70, `off` is a stopped pump, `artefact` a flagged sample. Each minute is played
-as a sample every 5 s, so that nothing but silence looks like silence.
+as a sample every 5 s, so that nothing but silence looks like silence; what is charted (systolic,
+lactate, urine, fluids, signs) is one reading at the minute's beginning.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from streamproc.core.events import (
     MILLI,
     Acknowledged,
     BedEvent,
+    DrugForm,
     MapSample,
     MapSource,
+    Observation,
+    ObservationKind,
     PatientContext,
     Profile,
     PumpState,
@@ -46,8 +50,24 @@ PUMPS = {
     "norepinephrine_mg_h": ("1", "norepinephrine", "mg/h"),
     "epinephrine": ("4", "epinephrine", "ug/kg/min"),
     "dobutamine": ("5", "dobutamine", "ug/kg/min"),
+    "dopamine": ("6", "dopamine", "ug/kg/min"),
+    "phenylephrine": ("7", "phenylephrine", "ug/min"),
+    "bicarbonate": ("8", "sodium_bicarbonate", "mL/h"),
 }
 """A chart's pump series: channel, drug, and the unit of its figures."""
+
+CHARTED = {
+    "systolic": (ObservationKind.SYSTOLIC, None),
+    "lactate": (ObservationKind.LACTATE, None),
+    "urine": (ObservationKind.URINE_OUTPUT, None),
+    "balanced": (ObservationKind.FLUID_BOLUS, "lactated_ringers"),
+    "saline": (ObservationKind.FLUID_BOLUS, "normal_saline"),
+    "albumin": (ObservationKind.FLUID_BOLUS, "albumin"),
+    "refill": (ObservationKind.CAPILLARY_REFILL, None),
+    "extravasation": (ObservationKind.EXTRAVASATION, None),
+    "arrhythmia": (ObservationKind.ARRHYTHMIA, None),
+}
+"""A chart's observations: kind, and for a bolus which fluid. Figures in the contract's units."""
 
 ALARM_CODES = {
     "none": (),
@@ -118,6 +138,16 @@ def pump_events(text: str, channel: str, drug: str, unit: str, extra: Mapping[st
     ]
 
 
+def charted_events(name: str, text: str) -> list[BedEvent]:
+    """Observations, one where a minute has a value."""
+    kind, fluid = CHARTED[name]
+    return [
+        Observation(START_MS + minute * MINUTE_MS, BED, f"CHART-{name}", None, None, kind, value, None, fluid)
+        for minute, value in enumerate(series(text))
+        if value is not None
+    ]
+
+
 def chart_events(chart: Mapping[str, Any]) -> list[BedEvent]:
     """Every event of a written chart, in no particular order."""
     context = {"session": "S-1", "weight_kg": 70.0, **chart.get("patient", {})}
@@ -133,20 +163,27 @@ def chart_events(chart: Mapping[str, Any]) -> list[BedEvent]:
     events += map_events(chart.get("cuff", ""), MapSource.CUFF, "MON-2")
     for name, (channel, drug, unit) in PUMPS.items():
         events += pump_events(chart.get(name, ""), channel, drug, unit, pump_extra(chart, name))
+    for name in CHARTED:
+        events += charted_events(name, chart.get(name, ""))
     return events
 
 
 def pump_extra(chart: Mapping[str, Any], name: str) -> dict[str, Any]:
     """What else the chart says of a pump: concentration, weight."""
     extra = dict(chart.get(f"{name}_pump", {}))
-    if "concentration" in extra:
+    if isinstance(extra.get("concentration"), list):
         extra["concentration"] = Quantity(*extra["concentration"])
     return extra
 
 
 def fields_at(minute: int, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """A pump's other fields in one minute: `alarms` and `volume` are series, whose last value stays."""
+    """A pump's other fields in one minute: alarms, volume and words are series, whose last value stays."""
     fields = {name: value for name, value in extra.items() if name not in ("alarms", "volume")}
+    fields |= {name: _in_minute(minute, value) for name, value in fields.items() if isinstance(value, str)}
+    if isinstance(fields.get("form"), str):
+        fields["form"] = DrugForm(fields["form"])
+    if isinstance(fields.get("concentration"), float | int):
+        fields["concentration"] = Quantity(fields["concentration"], "ug/mL")
     if "alarms" in extra:
         fields["alarms"] = ALARM_CODES[str(_in_minute(minute, extra["alarms"]))]
     if "volume" in extra:
@@ -231,5 +268,5 @@ def hash_of(event: BedEvent) -> int:
 
 def length_ms(chart: Mapping[str, Any]) -> int:
     """How long the chart's longest series is, and a little more for the hold-back."""
-    lengths = [len(series(chart[name])) for name in (*PUMPS, "map", "cuff") if chart.get(name)]
+    lengths = [len(series(chart[name])) for name in (*PUMPS, *CHARTED, "map", "cuff") if chart.get(name)]
     return max(lengths) * MINUTE_MS

@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from streamproc.rules import RULES
-from tests.charts import MINUTE_MS, PUMPS, START_MS, chart_events, length_ms, new_ward, play, told
+from tests.charts import CHARTED, MINUTE_MS, PUMPS, START_MS, chart_events, length_ms, new_ward, play, told
 
 FOLDER = Path(__file__).parent / "scenarios"
 HOLD_BACK_MS = 2_000
@@ -19,6 +19,7 @@ KEYS = {
     "map",
     "cuff",
     *PUMPS,
+    *CHARTED,
     *(f"{name}_pump" for name in PUMPS),
     "patient",
     "acknowledge",
