@@ -28,6 +28,7 @@ from streamproc.core.events import (
 from streamproc.core.finding import NEVER, Finding, found, negated, unknown
 from streamproc.core.infusion import Channel, Infusions
 from streamproc.core.observations import Observations
+from streamproc.core.opening import Opening, opening_of
 from streamproc.core.pressure import Cadence, Pressure
 from streamproc.core.terms import Terms
 from streamproc.core.titration import Titration
@@ -105,6 +106,9 @@ class Chart:
     alerts: dict[str, Alert] = field(default_factory=dict)
     kinds: dict[str, Kind] = field(default_factory=dict)
     spells: dict[str, int] = field(default_factory=dict)
+    opened: Opening | None = None
+    noted: dict[str, int] = field(default_factory=dict)
+    """Figures that rules keep while an alert is open: a dose before a leap, a pressure before an infusion."""
     below_target_ms: int = 0
 
     def __post_init__(self) -> None:
@@ -334,6 +338,32 @@ class Chart:
             return unknown(drug, why_unknown(dose))
         return found(drug, dose.per_kg_nano >= nano(limit), value=dose.per_kg_nano / NANO, limit=limit)
 
+    def infusion_over(self) -> Finding:
+        """Whether the infusion has ended, for longer than a change-over takes."""
+        course = self.course
+        return found("infusion over", not course.under_way(self.now_ms), course.grace_ends_after(self.now_ms))
+
+    def opening(self, span_s: int) -> tuple[Opening | None, int]:
+        """How the infusion began, once its first `span_s` are over, and when to ask again.
+
+        Taken once an infusion; what comes late does not open it anew."""
+        course = self.course
+        if course.began_ms is None or not course.runs:
+            return self._opening_of(course.began_ms), NEVER
+        due_ms = course.began_ms + ms(span_s)
+        if self.now_ms < due_ms:
+            return None, due_ms
+        if self._opening_of(course.began_ms) is None:
+            self.opened = opening_of(self.norepinephrine.steps, course.began_ms, ms(span_s))
+        return self.opened, NEVER
+
+    def _opening_of(self, began_ms: int | None) -> Opening | None:
+        return self.opened if self.opened is not None and self.opened.began_ms == began_ms else None
+
+    def note(self, name: str, figure: int) -> int:
+        """Keep a figure for as long as an alert needs it; one that is kept already stands."""
+        return self.noted.setdefault(name, figure)
+
     def under(self, profile: Profile) -> Finding:
         """Whether the patient's profile is this one."""
         return found(f"profile {profile}", self.profile is profile, value=str(self.profile))
@@ -469,6 +499,8 @@ class Chart:
             "gap": self.gap and [self.gap.noticed_ms, self.gap.device, self.gap.messages],
             "last_heard_ms": self.last_heard_ms,
             "spells": self.spells,
+            "opened": self.opened and asdict(self.opened),
+            "noted": self.noted,
             "below_target_ms": self.below_target_ms,
         }
 
@@ -489,6 +521,8 @@ class Chart:
         self.gap = kept["gap"] and Gap(*kept["gap"])
         self.last_heard_ms = kept["last_heard_ms"]
         self.spells = dict(kept["spells"])
+        self.opened = kept["opened"] and Opening(**kept["opened"])
+        self.noted = dict(kept["noted"])
         self.below_target_ms = kept["below_target_ms"]
 
 
