@@ -103,8 +103,8 @@ def instants(values: Sequence[float | str | None]) -> Iterable[tuple[int, int, f
     number = 0
     for minute, value in enumerate(values):
         for second in range(0, MINUTE_MS, STEP_MS):
-            number += 1
             if value is not None:
+                number += 1
                 yield START_MS + minute * MINUTE_MS + second, number, value
 
 
@@ -203,11 +203,13 @@ class Told:
     at_ms: int
     rule: str
     what: str
+    elsewhere: str = ""
 
     def __str__(self) -> str:
         minutes, rest = divmod(self.at_ms - START_MS, MINUTE_MS)
         seconds = f"{rest / 1000:g}s" if rest else ""
-        return f"{f'{minutes}m' if minutes or not rest else ''}{seconds} {self.rule} {self.what}"
+        when = f"{f'{minutes}m' if minutes or not rest else ''}{seconds}"
+        return f"{when} {self.rule} {self.what}{self.elsewhere}"
 
 
 def told(change: Change) -> Told:
@@ -219,7 +221,8 @@ def told(change: Change) -> Told:
         Phase.UPDATE: "update",
         Phase.END: "end",
     }[change.phase]
-    return Told(change.time_ms, change.rule.id, what)
+    elsewhere = "" if change.bed == BED else f" at {change.bed.rpartition('/')[2]}"
+    return Told(change.time_ms, change.rule.id, what, elsewhere)
 
 
 def new_ward(*overrides: str) -> Ward:
@@ -236,18 +239,25 @@ def play(
     until_ms: int,
     acknowledge: Mapping[str, int] | None = None,
     tick_ms: int = STEP_MS,
+    sent_at: Mapping[tuple[str, Any], int] | None = None,
 ) -> list[Change]:
-    """Send events as they would come in, ticking, and acknowledging rules' alerts at given times."""
-    pending = sorted(events, key=lambda event: (event.time_ms, event.order))
+    """Send events as they would come in, ticking, and acknowledging rules' alerts at given times.
+
+    An event is sent at its own time, unless `sent_at` knows better by its device and number."""
+    known = sent_at or {}
+    pending = sorted(
+        ((known.get((e.device, e.seq), e.time_ms), e.order, e.bed, e) for e in events),
+        key=lambda entry: entry[:3],
+    )
     due = dict(acknowledge or {})
     changes: list[Change] = []
     now_ms, at = START_MS, 0
     while now_ms <= until_ms:
-        while at < len(pending) and pending[at].time_ms + LATENCY_MS <= now_ms:
-            event = pending[at]
+        while at < len(pending) and (received_ms := pending[at][0] + LATENCY_MS) <= now_ms:
+            event = pending[at][-1]
             at += 1
-            changes += ward.tick(event.time_ms + LATENCY_MS)
-            ward.offer(event, event.time_ms + LATENCY_MS, hash_of(event))
+            changes += ward.tick(received_ms)
+            ward.offer(event, received_ms, hash_of(event))
         changes += ward.tick(now_ms)
         changes += _acknowledge(ward, due, now_ms)
         now_ms += tick_ms
