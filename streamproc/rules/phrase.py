@@ -18,6 +18,7 @@ def shown(value: float, limit: float, decimals: int = 1) -> str:
 
 
 SECONDS_PER_MINUTE = 60
+SECONDS_PER_HOUR = 3600
 
 
 def minutes(seconds: float) -> str:
