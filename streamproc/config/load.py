@@ -31,7 +31,7 @@ FILES = {
         "http",
         "log",
     ),
-    "rules.yaml": ("terms", "pump_alarms", "rules"),
+    "rules.yaml": ("profiles", "terms", "pump_alarms", "rules"),
     "drugs.yaml": ("drugs", "diluents", "routes", "crystalloids"),
 }
 """Which file holds which part of the tree."""

@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
 from streamproc.core.chart import milli, ms
 from streamproc.core.dose import exact
@@ -285,6 +285,7 @@ class Settings(Section):
     alerts: Alerts
     http: Http
     log: Log
+    profiles: list[ProfileName]
     terms: TermsSection
     rules: RulesSection
     pump_alarms: PumpAlarms
@@ -292,6 +293,13 @@ class Settings(Section):
     diluents: Diluents
     routes: Routes
     crystalloids: Crystalloids
+
+    @field_validator("profiles")
+    @classmethod
+    def _general_is_on(cls, profiles: list[str]) -> list[str]:
+        if "general" not in profiles or len(set(profiles)) < len(profiles):
+            raise ValueError("must name each profile once, `general` among them: it is whoever has no other")
+        return profiles
 
     @model_validator(mode="after")
     def _spellings_differ(self) -> Settings:
@@ -340,6 +348,7 @@ class Settings(Section):
     def ruleset(self) -> str:
         """The hash of the whole rule configuration: numbers, drugs, switches and rule versions."""
         content = {
+            "profiles": sorted(self.profiles),
             "terms": self.terms.model_dump(mode="json"),
             "rules": self.rules.model_dump(mode="json"),
             "pump_alarms": self.pump_alarms.model_dump(mode="json"),
