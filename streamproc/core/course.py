@@ -36,6 +36,7 @@ class Course:
     by_weight: Ladder = field(init=False)
     by_rate: Ladder = field(init=False)
     unmeasured_until_ms: int | None = None
+    heard_ms: int | None = None
     runs: bool = False
 
     def __post_init__(self) -> None:
@@ -47,7 +48,8 @@ class Course:
         """The dose is `step` from now on; it was `before`."""
         amount = step.per_min_nano
         hold_ms = 0 if amount is None else NEVER
-        self.given.add(step.since_ms, (amount or 0) // PER_MICRO, hold_ms, NOBODY)
+        self.given.add(step.since_ms, ((amount or 0) + PER_MICRO // 2) // PER_MICRO, hold_ms, NOBODY)
+        self.heard_ms = step.since_ms if self.heard_ms is None else self.heard_ms
         if before is not None and before.per_min_nano is None:
             self.unmeasured_until_ms = step.since_ms
         unknown = step.per_kg_nano is None and step.per_min_nano is None
@@ -121,6 +123,12 @@ class Course:
             return found("all of it measured", True)
         return found("all of it measured", False, until_ms + span_ms)
 
+    def unmeasured_ms(self, at_ms: int, span_ms: int) -> int:
+        """For how much of the last `span_ms`, since the drug was first heard of, its rate was unknown."""
+        if self.heard_ms is None:
+            return 0
+        return min(span_ms, at_ms - self.heard_ms) - self.given.window(at_ms, span_ms).held_ms
+
     def mean_per_min_nano(self, from_ms: int, to_ms: int) -> int | None:
         """The mean of a stretch in 1e-9 mcg/min; None if any of it was unknown."""
         window = self.given.window(to_ms, to_ms - from_ms)
@@ -138,6 +146,7 @@ class Course:
             "by_weight": self.by_weight.snapshot(),
             "by_rate": self.by_rate.snapshot(),
             "unmeasured_until_ms": self.unmeasured_until_ms,
+            "heard_ms": self.heard_ms,
         }
 
     def restore(self, kept: Mapping[str, Any]) -> None:
@@ -146,7 +155,7 @@ class Course:
         self.began_ms, self.ended_ms, self.runs = kept["began_ms"], kept["ended_ms"], kept["runs"]
         self.by_weight.restore(kept["by_weight"])
         self.by_rate.restore(kept["by_rate"])
-        self.unmeasured_until_ms = kept["unmeasured_until_ms"]
+        self.unmeasured_until_ms, self.heard_ms = kept["unmeasured_until_ms"], kept["heard_ms"]
 
 
 def _area_of_mg(mg: int) -> int:

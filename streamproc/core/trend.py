@@ -149,6 +149,8 @@ class Trend:
 
     def area_at_least(self, name: str, limit: int, at_ms: int, span_ms: int) -> Finding:
         """Whether the integral over the window is at or above the limit; what is not held adds nothing."""
+        if not self._time:
+            return found(name, limit <= 0, NEVER, 0, limit)
         window = self.window(at_ms, span_ms)
         short = limit - window.area
         step, slope, _ = self._linear_piece(window, 0)
