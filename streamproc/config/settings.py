@@ -334,15 +334,21 @@ class Settings(Section):
 
     def core_rules(self) -> tuple[Rule, ...]:
         """The rules in force, bound to their numbers."""
+        return tuple(rule for rule, on in self.every_rule() if on)
+
+    def every_rule(self) -> tuple[tuple[Rule, bool], ...]:
+        """Every rule bound to its numbers, and whether the site has it on."""
         sections = {rule.id: getattr(self.rules, rule.id.replace("-", "_").lower()) for rule in RULES}
         return tuple(
-            rule.bind(
-                rule.parameters(
-                    **{f.name: getattr(sections[rule.id], f.name) for f in fields(rule.parameters)}
-                )
+            (
+                rule.bind(
+                    rule.parameters(
+                        **{f.name: getattr(sections[rule.id], f.name) for f in fields(rule.parameters)}
+                    )
+                ),
+                sections[rule.id].enabled,
             )
             for rule in RULES
-            if sections[rule.id].enabled
         )
 
     def ruleset(self) -> str:

@@ -10,13 +10,14 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import structlog
 import typer
 
 from streamproc import __version__
 from streamproc.config import ConfigError, Settings, load
+from streamproc.shell.catalogue import as_markdown, as_text
 from streamproc.shell.demo import Demonstration, demonstrate
 from streamproc.shell.http import CannotListen, serving
 from streamproc.shell.journal import JournalCorrupt, JournalFailed, JournalInUse, JournalTooNew
@@ -149,6 +150,17 @@ def check(config: Config = None, set_: Set = None) -> None:
     """Check the configuration: exit 0, or 2 with file, line, column, key and what would be right."""
     settings = _settings(config, set_)
     typer.echo(f"configuration is right; ruleset {settings.ruleset()}, {len(settings.core_rules())} rules on")
+
+
+@app.command()
+def rules(
+    format_: Annotated[Literal["text", "md"], typer.Option("--format", help="text or md")] = "text",
+    config: Config = None,
+    set_: Set = None,
+) -> None:
+    """The rule catalogue: sentences, numbers in force, citations, and the source's contradictions."""
+    settings = _settings(config, set_)
+    typer.echo(as_markdown(settings) if format_ == "md" else as_text(settings), nl=False)
 
 
 @app.callback(invoke_without_command=True)
