@@ -459,6 +459,10 @@ class Chart:
             self.spells[name] = self.now_ms
         return found(name, True) if self.spells.get(name, began_ms - 1) >= began_ms else finding
 
+    def is_open(self, rule: str) -> bool:
+        """Whether a rule's alert is open; a rule that is off has none."""
+        return rule in self.alerts and self.alerts[rule].open
+
     def open_within(self, rule: str, for_ms: int) -> Finding:
         """Whether a rule's alert is open, or was in the last `for_ms`; a rule that is off never was."""
         alert, name = self.alerts.get(rule), f"{rule} open"

@@ -6,7 +6,9 @@ from typing import Any
 
 from streamproc.core.rule import RuleDefinition
 from streamproc.rules import (
+    arrhythmia,
     art_line,
+    beta_blocked,
     conc_unknown,
     diluent,
     dose_10,
@@ -16,6 +18,8 @@ from streamproc.rules import (
     dose_step,
     esc_second_agent,
     esc_threshold,
+    extravasation,
+    first_line,
     fluid_first,
     fluid_type,
     line_alkaline,
@@ -37,6 +41,7 @@ from streamproc.rules import (
     tech_map_lost,
     tech_pump,
     tech_pump_lost,
+    vasoconstriction,
     wean_fast,
     wean_ready,
     wean_stop,
@@ -64,6 +69,10 @@ RULES: tuple[RuleDefinition[Any], ...] = (
     diluent.RULE,
     route_peripheral.RULE,
     line_alkaline.RULE,
+    first_line.DOPAMINE_FIRST,
+    first_line.PHENYL_FIRST,
+    arrhythmia.RULE,
+    vasoconstriction.RULE,
     tech_map_lost.RULE,
     tech_pump_lost.RULE,
     tech_bed_silent.RULE,
@@ -78,5 +87,7 @@ RULES: tuple[RuleDefinition[Any], ...] = (
     fluid_first.RULE,
     fluid_type.RULE,
     conc_unknown.RULE,
+    extravasation.RULE,
+    beta_blocked.RULE,
     wean_ready.RULE,
 )

@@ -113,9 +113,9 @@ RULE = RuleDefinition(
     sentence=(
         "If norepinephrine runs and the crystalloid given in {look_back_s} s has at no time of the infusion "
         "come to {volume_ml_per_kg} mL/kg (pregnancy: {pregnancy_volume_ml} mL), advise (low); while "
-        "SBP-CRIT is open, and for {emergency_s} s after it, only inform (info). If no fluid was charted in the "
-        "whole stay, inform once an infusion that the fluid status is unknown. Clear once the volume is reached, "
-        "or the infusion has ended."
+        "SBP-CRIT is open, and for {emergency_s} s after it, only inform (info). If no fluid was charted in "
+        "the whole stay, inform once an infusion that the fluid status is unknown. Clear once the volume is "
+        "reached, or the infusion has ended."
     ),
     parameters=FluidFirst,
     judge=judge,
