@@ -19,6 +19,7 @@ from streamproc import __version__
 from streamproc.config import ConfigError, Settings, load
 from streamproc.shell.catalogue import as_markdown, as_text
 from streamproc.shell.demo import Demonstration, demonstrate
+from streamproc.shell.explain import Past, Unexplained, explain_alert, explain_rule
 from streamproc.shell.http import CannotListen, serving
 from streamproc.shell.journal import JournalCorrupt, JournalFailed, JournalInUse, JournalTooNew
 from streamproc.shell.log import set_up
@@ -53,6 +54,9 @@ STOPPED_FOR_GOOD = (
     CannotListen,
 )
 """What the service cannot live with; each names itself and its remedy."""
+
+UNREADABLE = (JournalTooNew, JournalCorrupt, JournalFailed)
+"""What can be wrong with a journal that is only read."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -119,7 +123,7 @@ def replay(
         for line in run.alerts(read_files(files), until_ms):
             sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
-    except (Refused, BadLine, OSError, EOFError) as error:
+    except (Refused, BadLine, OSError, EOFError, *UNREADABLE) as error:
         sys.stdout.buffer.flush()
         _complain(f"{' '.join(files)}: {error}" if not isinstance(error, OSError) else str(error))
         raise typer.Exit(2) from None
@@ -161,6 +165,43 @@ def rules(
     """The rule catalogue: sentences, numbers in force, citations, and the source's contradictions."""
     settings = _settings(config, set_)
     typer.echo(as_markdown(settings) if format_ == "md" else as_text(settings), nl=False)
+
+
+@app.command()
+def explain(
+    what: Annotated[
+        list[str] | None, typer.Argument(help="ALERT_ID (unless --bed and --rule say it), then recordings")
+    ] = None,
+    bed: Annotated[str | None, typer.Option(help="unit/bed")] = None,
+    rule: Annotated[str | None, typer.Option(help="a rule's id")] = None,
+    at: Annotated[str | None, typer.Option(help="event time, RFC 3339 with Z; else the end")] = None,
+    state: Annotated[Path | None, typer.Option(help="a service's state folder, running or not")] = None,
+    config: Config = None,
+    set_: Set = None,
+) -> None:
+    """Why this alert, or why and why not a rule on a bed at a time, with the evidence."""
+    settings = _settings(config, set_)
+    set_up(settings.log.level, settings.log.format)
+    words = list(what or [])
+    try:
+        at_ms = None if at is None else instant_ms(at, "--at")
+        if bed is not None and rule is not None:
+            typer.echo(explain_rule(_past(settings, words, state), bed, rule, at_ms))
+        elif words and bed is None and rule is None and at is None:
+            typer.echo(explain_alert(_past(settings, words[1:], state), words[0]))
+        else:
+            raise Unexplained(
+                "say which: ALERT_ID, or --bed unit/bed --rule ID [--at TIME]"
+            )
+    except (Unexplained, Refused, BadLine, OSError, EOFError, *UNREADABLE) as error:
+        _complain(str(error))
+        raise typer.Exit(2) from None
+
+
+def _past(settings: Settings, files: Sequence[str], state: Path | None) -> Past:
+    if bool(files) == (state is not None):
+        raise Unexplained("say where from: either recordings, or --state with a service's state folder")
+    return Past(settings, files, state)
 
 
 @app.callback(invoke_without_command=True)

@@ -24,6 +24,7 @@ from streamproc.config import Settings
 from streamproc.core.change import Change
 from streamproc.core.ward import Ward
 from streamproc.shell.intake import Intake
+from streamproc.shell.journal import read_only
 from streamproc.wire import Received, encode, read_lines
 from streamproc.wire.announce import alert_event
 
@@ -80,10 +81,20 @@ def in_order_of_receipt(messages: Iterable[Received], within_ms: int) -> Iterato
 
 
 def read_files(paths: Iterable[str]) -> Iterator[Received]:
-    """The messages of several recordings, one after the other; `-` is standard input."""
+    """The messages of several recordings, one after the other; `-` is standard input, `.db` a journal."""
     for path in paths:
+        if path.endswith(".db"):
+            yield from _journaled(path)
+            continue
         with _opened(path) as file:
             yield from read_lines(file)
+
+
+def _journaled(path: str) -> Iterator[Received]:
+    with read_only(path) as journal:
+        for batch in journal.read(journal.first_position):
+            for message in batch.messages:
+                yield Received(batch.received_ms, message.topic, message.payload, message.retained)
 
 
 @contextmanager
