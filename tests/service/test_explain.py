@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from streamproc.config import load
@@ -41,6 +43,16 @@ def recording(tmp_path: Path) -> Path:
     path = tmp_path / "bed.jsonl"
     path.write_bytes(b"".join(map(write_line, telemetry())))
     return path
+
+
+@pytest.fixture(autouse=True)
+def log_set_up_for_this_test_only() -> Iterator[None]:
+    """The command sets up logging to a terminal that is gone after it."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
 
 
 def explained(*words: object) -> Result:
