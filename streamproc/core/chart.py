@@ -32,11 +32,14 @@ from streamproc.core.opening import Opening, opening_of
 from streamproc.core.pressure import Cadence, Pressure
 from streamproc.core.terms import Terms
 from streamproc.core.titration import Titration
-from streamproc.core.trend import SampleId, Trend
+from streamproc.core.trend import SampleId, Trend, part_ms
 
 ADULT = "adult"
 MOST_SYSTOLIC_MILLI = 400 * MILLI
 """Above what the door lets in."""
+
+
+BASELINE, BASELINE_OF = "MAP before the infusion", "infusion that this MAP came before"
 
 
 class Reads:
@@ -363,6 +366,22 @@ class Chart:
     def note(self, name: str, figure: int) -> int:
         """Keep a figure for as long as an alert needs it; one that is kept already stands."""
         return self.noted.setdefault(name, figure)
+
+    def map_baseline_milli(self, window_s: int) -> int | None:
+        """The mean MAP before the infusion, or if that was not heard, when the rate was first changed.
+
+        Taken at that very instant, so it must be asked whenever the dose changes."""
+        began_ms, step = self.course.began_ms, self.course.by_rate.last
+        if began_ms is None or self.noted.get(BASELINE_OF) != began_ms:
+            self.noted.pop(BASELINE, None)
+            self.noted.pop(BASELINE_OF, None)
+        if began_ms is not None:
+            self.note(BASELINE_OF, began_ms)
+        if BASELINE not in self.noted and self.now_ms in (began_ms, step and step.at_ms):
+            window = self.pressure.trend.window(self.now_ms, ms(window_s))
+            if window.held_ms >= part_ms(self.terms.coverage_min, ms(window_s)):
+                self.noted[BASELINE] = window.area // window.held_ms
+        return self.noted.get(BASELINE)
 
     def under(self, profile: Profile) -> Finding:
         """Whether the patient's profile is this one."""
