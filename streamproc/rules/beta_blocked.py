@@ -49,7 +49,7 @@ RULE = RuleDefinition(
     reads=Reads.CONTEXT | Reads.ALERTS,
     sentence=(
         "While ESC-SECOND-AGENT is open and the patient is beta-blocked, advise (info) glucagon "
-        "{glucagon_min_mg}-{glucagon_max_mg} mg over {over_s} s, then an infusion. Clears with it."
+        "{glucagon_min_mg}-{glucagon_max_mg} mg over {over_s} s, then an infusion. Clear with it."
     ),
     parameters=BetaBlocked,
     judge=judge,

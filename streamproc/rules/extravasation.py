@@ -101,7 +101,7 @@ RULE = RuleDefinition(
         "If extravasation is observed, or a peripheral line of norepinephrine is occluded downstream, alert "
         "(high): phentolamine {adult_min_mg}-{adult_max_mg} mg in {adult_min_ml}-{adult_max_ml} mL saline at "
         "the site; children {pediatric_min_mg_per_kg}-{pediatric_max_mg_per_kg} mg/kg up to "
-        "{pediatric_max_mg} mg in {pediatric_ml} mL. Latches; clear when acknowledged."
+        "{pediatric_max_mg} mg in {pediatric_ml} mL. It latches. Clear when acknowledged."
     ),
     parameters=Extravasation,
     judge=judge,
