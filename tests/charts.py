@@ -148,17 +148,27 @@ def charted_events(name: str, text: str) -> list[BedEvent]:
     ]
 
 
+def context_events(chart: Mapping[str, Any]) -> list[BedEvent]:
+    """Who the patient is from the start, and from each minute of `patient_later` on what has changed."""
+    known = {"session": "S-1", "weight_kg": 70.0, **chart.get("patient", {})}
+    events: list[BedEvent] = []
+    for minute, changed in {0: {}, **chart.get("patient_later", {})}.items():
+        known |= changed
+        if known["session"] is None:
+            continue
+        context = dict(known)
+        target, profile = context.pop("map_target", None), Profile(context.pop("profile", "general"))
+        target_milli = None if target is None else round(target * MILLI)
+        at_ms = START_MS + minute * MINUTE_MS
+        events.append(
+            PatientContext(at_ms, BED, profile=profile, map_target_milli_mmhg=target_milli, **context)
+        )
+    return events
+
+
 def chart_events(chart: Mapping[str, Any]) -> list[BedEvent]:
     """Every event of a written chart, in no particular order."""
-    context = {"session": "S-1", "weight_kg": 70.0, **chart.get("patient", {})}
-    target = context.pop("map_target", None)
-    events: list[BedEvent] = []
-    if context["session"] is not None:
-        profile = Profile(context.pop("profile", "general"))
-        target_milli = None if target is None else round(target * MILLI)
-        events.append(
-            PatientContext(START_MS, BED, profile=profile, map_target_milli_mmhg=target_milli, **context)
-        )
+    events: list[BedEvent] = context_events(chart)
     events += map_events(chart.get("map", ""), MapSource.ARTERIAL, "MON-1")
     events += map_events(chart.get("cuff", ""), MapSource.CUFF, "MON-2")
     for name, (channel, drug, unit) in PUMPS.items():

@@ -22,6 +22,7 @@ KEYS = {
     *CHARTED,
     *(f"{name}_pump" for name in PUMPS),
     "patient",
+    "patient_later",
     "acknowledge",
     "settings",
     "expect",

@@ -12,9 +12,10 @@ from streamproc.core.chart import Chart, Reads, ms
 from streamproc.core.finding import all_of, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import Mg, Seconds
-from streamproc.rules.phrase import SECONDS_PER_MINUTE, minutes, shown
+from streamproc.rules.phrase import SECONDS_PER_MINUTE, shown
 
 MS = 1000
+SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def judge(chart: Chart, p: DoseDaily) -> Judgement:
 
 def word(chart: Chart, p: DoseDaily, alert: Alert) -> Wording:
     value = chart.course.given_mg(chart.now_ms, ms(p.span_s))
-    told, span = shown(value, p.limit_mg), minutes(p.span_s)
+    told, span = shown(value, p.limit_mg), f"{p.span_s / SECONDS_PER_HOUR:g} h"
     unmeasured_s = chart.course.unmeasured_ms(chart.now_ms, ms(p.span_s)) // MS
     gap = f"; unknown for {unmeasured_s / SECONDS_PER_MINUTE:.0f} min of it" if unmeasured_s else ""
     return Wording(

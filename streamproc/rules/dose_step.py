@@ -102,7 +102,7 @@ def _forget(chart: Chart) -> None:
 def word(chart: Chart, p: DoseStep, alert: Alert) -> Wording:
     before, after = chart.noted.get(BEFORE, 0) / NANO, chart.noted.get(AFTER, 0) / NANO
     unit = "mcg/kg/min" if chart.noted.get(BY_WEIGHT, True) else "mcg/min"
-    direction = ">=" if after > before else "<= 1/"
+    direction = ">= " if after > before else "<= 1/"
     like = (
         "" if alert.variant == ONLY_A_STEP else f"; possible unit or concentration error (x {alert.variant})"
     )
