@@ -170,10 +170,12 @@ async def test_a_journal_is_replayed_like_its_recording(tmp_path: Path, recordin
 
 
 async def test_a_view_stays_at_its_moment_while_the_service_writes_on(tmp_path: Path) -> None:
-    async with await journaled(tmp_path) as journal:
+    """What is appended or forgotten meanwhile is neither seen nor missed."""
+    async with await journaled(tmp_path, snapshot_at=100) as journal:
         with read_only(tmp_path / "journal.db") as view:
             last = view.position
             await journal.append(START_MS * 2, [])
+            assert await journal.forget_before(50) > 0
             assert [batch.position for batch in view.read(view.first_position)] == list(range(1, last + 1))
 
 
