@@ -2,7 +2,8 @@
 
 A series has one value a minute: `60x20` is 60 for 20 minutes, `_x30` is silence, `70-1x5` falls
 by 1 a minute from 70, `off` is a stopped pump, `artefact` a flagged sample. Each minute is played
-as a sample every 5 s, so that nothing but silence looks like silence.
+as a sample every 5 s, so that nothing but silence looks like silence; what is charted (systolic,
+lactate, urine, fluids, signs) is one reading at the minute's beginning.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ from streamproc.core.events import (
     MILLI,
     Acknowledged,
     BedEvent,
+    DrugForm,
     MapSample,
     MapSource,
+    Observation,
+    ObservationKind,
     PatientContext,
     Profile,
     PumpState,
@@ -42,8 +46,39 @@ PUMPS = {
     "second_bag": ("2", "norepinephrine", "ug/kg/min"),
     "norepinephrine_ml_h": ("1", "norepinephrine", "mL/h"),
     "vasopressin": ("3", "vasopressin", "U/min"),
+    "norepinephrine_mcg_min": ("1", "norepinephrine", "ug/min"),
+    "norepinephrine_mg_h": ("1", "norepinephrine", "mg/h"),
+    "epinephrine": ("4", "epinephrine", "ug/kg/min"),
+    "dobutamine": ("5", "dobutamine", "ug/kg/min"),
+    "dopamine": ("6", "dopamine", "ug/kg/min"),
+    "phenylephrine": ("7", "phenylephrine", "ug/min"),
+    "bicarbonate": ("8", "sodium_bicarbonate", "mL/h"),
 }
 """A chart's pump series: channel, drug, and the unit of its figures."""
+
+CHARTED = {
+    "systolic": (ObservationKind.SYSTOLIC, None),
+    "lactate": (ObservationKind.LACTATE, None),
+    "urine": (ObservationKind.URINE_OUTPUT, None),
+    "balanced": (ObservationKind.FLUID_BOLUS, "lactated_ringers"),
+    "saline": (ObservationKind.FLUID_BOLUS, "normal_saline"),
+    "albumin": (ObservationKind.FLUID_BOLUS, "albumin"),
+    "refill": (ObservationKind.CAPILLARY_REFILL, None),
+    "extravasation": (ObservationKind.EXTRAVASATION, None),
+    "arrhythmia": (ObservationKind.ARRHYTHMIA, None),
+}
+"""A chart's observations: kind, and for a bolus which fluid. Figures in the contract's units."""
+
+ALARM_CODES = {
+    "none": (),
+    "occlusion": ("MDC_EVT_FLUID_LINE_OCCL",),
+    "upstream": ("MDC_EVT_FLUID_LINE_OCCL_PROXIMAL",),
+    "air": ("MDC_EVT_FLUID_LINE_AIR",),
+    "door": ("MDC_EVT_DOOR_OPEN",),
+    "battery": ("MDC_EVT_BATT_LO",),
+    "unlisted": ("MAKERS_OWN_CODE",),
+}
+"""What a pump's `alarms` may be in a chart, minute by minute."""
 
 
 def series(text: str) -> list[float | str | None]:
@@ -68,8 +103,8 @@ def instants(values: Sequence[float | str | None]) -> Iterable[tuple[int, int, f
     number = 0
     for minute, value in enumerate(values):
         for second in range(0, MINUTE_MS, STEP_MS):
-            number += 1
             if value is not None:
+                number += 1
                 yield START_MS + minute * MINUTE_MS + second, number, value
 
 
@@ -97,36 +132,78 @@ def pump_events(text: str, channel: str, drug: str, unit: str, extra: Mapping[st
             states[v] if isinstance(v, str) else PumpState.INFUSING,
             drug,
             rate=None if isinstance(v, str) else Quantity(v, unit),
-            **extra,
+            **fields_at((at - START_MS) // MINUTE_MS, extra),
         )
         for at, n, v in instants(series(text))
     ]
 
 
+def charted_events(name: str, text: str) -> list[BedEvent]:
+    """Observations, one where a minute has a value."""
+    kind, fluid = CHARTED[name]
+    return [
+        Observation(START_MS + minute * MINUTE_MS, BED, f"CHART-{name}", None, None, kind, value, None, fluid)
+        for minute, value in enumerate(series(text))
+        if value is not None
+    ]
+
+
+def context_events(chart: Mapping[str, Any]) -> list[BedEvent]:
+    """Who the patient is from the start, and from each minute of `patient_later` on what has changed."""
+    known = {"session": "S-1", "weight_kg": 70.0, **chart.get("patient", {})}
+    events: list[BedEvent] = []
+    for minute, changed in {0: {}, **chart.get("patient_later", {})}.items():
+        known |= changed
+        if known["session"] is None:
+            continue
+        context = dict(known)
+        target, profile = context.pop("map_target", None), Profile(context.pop("profile", "general"))
+        target_milli = None if target is None else round(target * MILLI)
+        at_ms = START_MS + minute * MINUTE_MS
+        events.append(
+            PatientContext(at_ms, BED, profile=profile, map_target_milli_mmhg=target_milli, **context)
+        )
+    return events
+
+
 def chart_events(chart: Mapping[str, Any]) -> list[BedEvent]:
     """Every event of a written chart, in no particular order."""
-    context = {"session": "S-1", "weight_kg": 70.0, **chart.get("patient", {})}
-    target = context.pop("map_target", None)
-    events: list[BedEvent] = []
-    if context["session"] is not None:
-        profile = Profile(context.pop("profile", "general"))
-        target_milli = None if target is None else round(target * MILLI)
-        events.append(
-            PatientContext(START_MS, BED, profile=profile, map_target_milli_mmhg=target_milli, **context)
-        )
+    events: list[BedEvent] = context_events(chart)
     events += map_events(chart.get("map", ""), MapSource.ARTERIAL, "MON-1")
     events += map_events(chart.get("cuff", ""), MapSource.CUFF, "MON-2")
     for name, (channel, drug, unit) in PUMPS.items():
         events += pump_events(chart.get(name, ""), channel, drug, unit, pump_extra(chart, name))
+    for name in CHARTED:
+        events += charted_events(name, chart.get(name, ""))
     return events
 
 
 def pump_extra(chart: Mapping[str, Any], name: str) -> dict[str, Any]:
     """What else the chart says of a pump: concentration, weight."""
     extra = dict(chart.get(f"{name}_pump", {}))
-    if "concentration" in extra:
+    if isinstance(extra.get("concentration"), list):
         extra["concentration"] = Quantity(*extra["concentration"])
     return extra
+
+
+def fields_at(minute: int, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """A pump's other fields in one minute: alarms, volume and words are series, whose last value stays."""
+    fields = {name: value for name, value in extra.items() if name not in ("alarms", "volume")}
+    fields |= {name: _in_minute(minute, value) for name, value in fields.items() if isinstance(value, str)}
+    if isinstance(fields.get("form"), str):
+        fields["form"] = DrugForm(fields["form"])
+    if isinstance(fields.get("concentration"), float | int):
+        fields["concentration"] = Quantity(fields["concentration"], "ug/mL")
+    if "alarms" in extra:
+        fields["alarms"] = ALARM_CODES[str(_in_minute(minute, extra["alarms"]))]
+    if "volume" in extra:
+        fields["volume_remaining_ml"] = _in_minute(minute, extra["volume"])
+    return fields
+
+
+def _in_minute(minute: int, text: str) -> float | str | None:
+    values = series(text)
+    return values[min(minute, len(values) - 1)]
 
 
 @dataclass(frozen=True)
@@ -136,11 +213,13 @@ class Told:
     at_ms: int
     rule: str
     what: str
+    elsewhere: str = ""
 
     def __str__(self) -> str:
         minutes, rest = divmod(self.at_ms - START_MS, MINUTE_MS)
         seconds = f"{rest / 1000:g}s" if rest else ""
-        return f"{f'{minutes}m' if minutes or not rest else ''}{seconds} {self.rule} {self.what}"
+        when = f"{f'{minutes}m' if minutes or not rest else ''}{seconds}"
+        return f"{when} {self.rule} {self.what}{self.elsewhere}"
 
 
 def told(change: Change) -> Told:
@@ -152,7 +231,8 @@ def told(change: Change) -> Told:
         Phase.UPDATE: "update",
         Phase.END: "end",
     }[change.phase]
-    return Told(change.time_ms, change.rule.id, what)
+    elsewhere = "" if change.bed == BED else f" at {change.bed.rpartition('/')[2]}"
+    return Told(change.time_ms, change.rule.id, what, elsewhere)
 
 
 def new_ward(*overrides: str) -> Ward:
@@ -169,18 +249,25 @@ def play(
     until_ms: int,
     acknowledge: Mapping[str, int] | None = None,
     tick_ms: int = STEP_MS,
+    sent_at: Mapping[tuple[str, Any], int] | None = None,
 ) -> list[Change]:
-    """Send events as they would come in, ticking, and acknowledging rules' alerts at given times."""
-    pending = sorted(events, key=lambda event: (event.time_ms, event.order))
+    """Send events as they would come in, ticking, and acknowledging rules' alerts at given times.
+
+    An event is sent at its own time, unless `sent_at` knows better by its device and number."""
+    known = sent_at or {}
+    pending = sorted(
+        ((known.get((e.device, e.seq), e.time_ms), e.order, e.bed, e) for e in events),
+        key=lambda entry: entry[:3],
+    )
     due = dict(acknowledge or {})
     changes: list[Change] = []
     now_ms, at = START_MS, 0
     while now_ms <= until_ms:
-        while at < len(pending) and pending[at].time_ms + LATENCY_MS <= now_ms:
-            event = pending[at]
+        while at < len(pending) and (received_ms := pending[at][0] + LATENCY_MS) <= now_ms:
+            event = pending[at][-1]
             at += 1
-            changes += ward.tick(event.time_ms + LATENCY_MS)
-            ward.offer(event, event.time_ms + LATENCY_MS, hash_of(event))
+            changes += ward.tick(received_ms)
+            ward.offer(event, received_ms, hash_of(event))
         changes += ward.tick(now_ms)
         changes += _acknowledge(ward, due, now_ms)
         now_ms += tick_ms
@@ -201,5 +288,5 @@ def hash_of(event: BedEvent) -> int:
 
 def length_ms(chart: Mapping[str, Any]) -> int:
     """How long the chart's longest series is, and a little more for the hold-back."""
-    lengths = [len(series(chart[name])) for name in (*PUMPS, "map", "cuff") if chart.get(name)]
+    lengths = [len(series(chart[name])) for name in (*PUMPS, *CHARTED, "map", "cuff") if chart.get(name)]
     return max(lengths) * MINUTE_MS

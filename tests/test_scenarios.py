@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from streamproc.rules import RULES
-from tests.charts import MINUTE_MS, START_MS, chart_events, length_ms, new_ward, play, told
+from tests.charts import CHARTED, PUMPS, START_MS, chart_events, length_ms, new_ward, play, told
+from tests.mishaps import MISHAPS, at_ms, befallen
 
 FOLDER = Path(__file__).parent / "scenarios"
 HOLD_BACK_MS = 2_000
@@ -18,17 +18,15 @@ KEYS = {
     "name",
     "map",
     "cuff",
-    "norepinephrine",
-    "second_bag",
-    "norepinephrine_ml_h",
-    "norepinephrine_ml_h_pump",
-    "norepinephrine_pump",
-    "second_bag_pump",
-    "vasopressin",
+    *PUMPS,
+    *CHARTED,
+    *(f"{name}_pump" for name in PUMPS),
     "patient",
+    "patient_later",
     "acknowledge",
     "settings",
     "expect",
+    *MISHAPS,
 }
 
 
@@ -42,20 +40,14 @@ def charts() -> list[Any]:
     return found
 
 
-def at_ms(text: str) -> int:
-    """`4m30s` as an instant of the chart."""
-    match = re.fullmatch(r"(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", text)
-    assert match, f"not a time: {text!r}; 4m, 90s and 4m30s are"
-    return START_MS + int(match[1] or 0) * MINUTE_MS + round(float(match[2] or 0) * 1000)
-
-
 @pytest.mark.parametrize(("rule", "chart"), charts())
 def test_chart_raises_what_it_says(rule: str, chart: dict[str, Any]) -> None:
     """A chart's rule announces exactly what the chart expects, at the second."""
     ward = new_ward(*chart.get("settings", []))
     acknowledge = {name: at_ms(text) for name, text in chart.get("acknowledge", {}).items()}
     until_ms = START_MS + length_ms(chart) + HOLD_BACK_MS - 1
-    changes = play(ward, chart_events(chart), until_ms, acknowledge)
+    events, sent_at = befallen(chart, chart_events(chart))
+    changes = play(ward, events, until_ms, acknowledge, sent_at=sent_at)
     rules = {rule} | {line.split()[1] for line in chart["expect"]}
     seen = [str(told(change)) for change in changes if change.rule.id in rules]
     assert seen == chart["expect"]

@@ -32,8 +32,8 @@ FILES = {
         "http",
         "log",
     ),
-    "rules.yaml": ("terms", "rules"),
-    "drugs.yaml": ("drugs",),
+    "rules.yaml": ("profiles", "terms", "pump_alarms", "rules"),
+    "drugs.yaml": ("drugs", "diluents", "routes", "crystalloids"),
 }
 """Which file holds which part of the tree."""
 

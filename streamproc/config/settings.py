@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from streamproc.core.chart import milli, ms
 from streamproc.core.dose import exact
-from streamproc.core.events import DrugForm
+from streamproc.core.events import DrugForm, Profile
 from streamproc.core.rule import Rule
-from streamproc.core.terms import Drug, Terms
+from streamproc.core.site import SiteWords, spelled
+from streamproc.core.terms import Drug, PumpAlarm, Terms
 from streamproc.core.ward import Limits
 from streamproc.rules import RULES
 from streamproc.rules.parameters import Mmhg, Percent, Seconds, Share
@@ -26,6 +27,7 @@ from streamproc.rules.parameters import Mmhg, Percent, Seconds, Share
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
+ProfileName = Literal["general", "septic_shock", "hepatorenal", "anaphylaxis", "pediatric"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 BedName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}/[A-Za-z0-9_-]{1,32}$")]
 Topic = Annotated[str, Field(pattern=r"^[^+#/$\x00]+(/[^+#/\x00]+)*$", max_length=128)]
@@ -155,13 +157,99 @@ class TermsSection(Section):
     base_per_bitartrate: Share
 
 
+Strength = Annotated[float, Field(gt=0, le=1_000_000)]
+SiteWord = Annotated[str, Field(pattern=r"^\S(.{0,62}\S)?$")]
+
+
+class Premix(Section):
+    """A ready-made bag that the site approves although its diluent has no dextrose."""
+
+    concentration_ug_per_ml: Strength
+    diluent: SiteWord
+
+
 class DrugEntry(Section):
-    """A drug of the site's library."""
+    """A drug of the site's library; strengths are of base."""
 
     aliases: list[Name] = []
     charted_as: Annotated[Literal["base", "bitartrate"] | None, Field()] = None
     concentration_max_ug_per_ml: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     dosed_in: Literal["mass", "units"] = "mass"
+    alkaline: bool = False
+    concentrations_ug_per_ml: list[Strength] = []
+    concentrations_by_profile_ug_per_ml: dict[ProfileName, list[Strength]] = {}
+    premixes_without_dextrose: list[Premix] = []
+
+    @model_validator(mode="after")
+    def _strengths_fit(self) -> DrugEntry:
+        strengths = {*self.concentrations_ug_per_ml}.union(*self.concentrations_by_profile_ug_per_ml.values())
+        most = self.concentration_max_ug_per_ml
+        for strength in sorted(strengths):
+            if most is not None and strength > most:
+                raise ValueError(f"{strength:g} ug/mL is listed, but concentration_max_ug_per_ml is {most:g}")
+        for premix in self.premixes_without_dextrose:
+            if premix.concentration_ug_per_ml not in strengths:
+                wrong = f"a premix of {premix.concentration_ug_per_ml:g} ug/mL is approved"
+                raise ValueError(f"{wrong}, but concentrations_ug_per_ml does not list that")
+        return self
+
+
+class Diluents(Section):
+    """The site's words for diluents that contain dextrose; any other has none."""
+
+    with_dextrose: Annotated[list[SiteWord], Field(min_length=1)]
+
+
+class Routes(Section):
+    """The site's words for where an infusion enters."""
+
+    central: Annotated[list[SiteWord], Field(min_length=1)]
+    peripheral: Annotated[list[SiteWord], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _words_differ(self) -> Routes:
+        _refuse_two_meanings({"central": self.central, "peripheral": self.peripheral})
+        return self
+
+
+class Crystalloids(Section):
+    """The fluids that count as crystalloid; `balanced` is empty where the site has none."""
+
+    balanced: list[SiteWord]
+    saline: list[SiteWord]
+    other: list[SiteWord]
+
+    @model_validator(mode="after")
+    def _words_differ(self) -> Crystalloids:
+        _refuse_two_meanings({"balanced": self.balanced, "saline": self.saline, "other": self.other})
+        return self
+
+
+def _refuse_two_meanings(lists: dict[str, list[str]]) -> None:
+    seen: dict[str, str] = {}
+    for name, words in lists.items():
+        for word in words:
+            if (other := seen.setdefault(spelled(word), name)) != name:
+                raise ValueError(f"`{word}` stands under {other} and under {name}; it can be only one")
+
+
+AlarmCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}$")]
+
+
+class PumpAlarms(Section):
+    """Which alarm codes of the site's pumps mean what; a code that stands nowhere is another alarm."""
+
+    downstream_occlusion: list[AlarmCode]
+    upstream_occlusion: list[AlarmCode]
+    air_in_line: list[AlarmCode]
+    empty: list[AlarmCode]
+    door: list[AlarmCode]
+    battery: list[AlarmCode]
+    near_end: list[AlarmCode]
+
+    def meanings(self) -> dict[str, PumpAlarm]:
+        """Every listed code, to what it means."""
+        return {code: PumpAlarm[name.upper()] for name, codes in self for code in codes}
 
 
 MAP_LOOK_BACKS = ("window_s", "long_window_s", "held_s")
@@ -198,9 +286,21 @@ class Settings(Section):
     alerts: Alerts
     http: Http
     log: Log
+    profiles: list[ProfileName]
     terms: TermsSection
     rules: RulesSection
+    pump_alarms: PumpAlarms
     drugs: dict[Name, DrugEntry]
+    diluents: Diluents
+    routes: Routes
+    crystalloids: Crystalloids
+
+    @field_validator("profiles")
+    @classmethod
+    def _general_is_on(cls, profiles: list[str]) -> list[str]:
+        if "general" not in profiles or len(set(profiles)) < len(profiles):
+            raise ValueError("must name each profile once, `general` among them: it is whoever has no other")
+        return profiles
 
     @field_validator("drugs")
     @classmethod
@@ -236,23 +336,34 @@ class Settings(Section):
 
     def core_rules(self) -> tuple[Rule, ...]:
         """The rules in force, bound to their numbers."""
+        return tuple(rule for rule, on in self.every_rule() if on)
+
+    def every_rule(self) -> tuple[tuple[Rule, bool], ...]:
+        """Every rule bound to its numbers, and whether the site has it on."""
         sections = {rule.id: getattr(self.rules, rule.id.replace("-", "_").lower()) for rule in RULES}
         return tuple(
-            rule.bind(
-                rule.parameters(
-                    **{f.name: getattr(sections[rule.id], f.name) for f in fields(rule.parameters)}
-                )
+            (
+                rule.bind(
+                    rule.parameters(
+                        **{f.name: getattr(sections[rule.id], f.name) for f in fields(rule.parameters)}
+                    )
+                ),
+                sections[rule.id].enabled,
             )
             for rule in RULES
-            if sections[rule.id].enabled
         )
 
     def ruleset(self) -> str:
         """The hash of the whole rule configuration: numbers, drugs, switches and rule versions."""
         content = {
+            "profiles": sorted(self.profiles),
             "terms": self.terms.model_dump(mode="json"),
             "rules": self.rules.model_dump(mode="json"),
+            "pump_alarms": self.pump_alarms.model_dump(mode="json"),
             "drugs": {name: entry.model_dump(mode="json") for name, entry in self.drugs.items()},
+            "diluents": self.diluents.model_dump(mode="json"),
+            "routes": self.routes.model_dump(mode="json"),
+            "crystalloids": self.crystalloids.model_dump(mode="json"),
             "versions": {rule.id: rule.version for rule in RULES},
         }
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -295,6 +406,8 @@ def _core_terms(settings: Settings) -> Terms:
         base_per_bitartrate=exact(terms.base_per_bitartrate),
         titrated_drug="norepinephrine",
         drugs={name: _drug(name, entry) for name, entry in settings.drugs.items()},
+        site=_site_words(settings),
+        pump_alarms=settings.pump_alarms.meanings(),
     )
 
 
@@ -313,4 +426,33 @@ def _drug(name: str, entry: DrugEntry) -> Drug:
         charted_as=None if entry.charted_as is None else DrugForm(entry.charted_as),
         concentration_max_ug_per_ml=entry.concentration_max_ug_per_ml,
         by_units=entry.dosed_in == "units",
+        alkaline=entry.alkaline,
+        strengths=_strengths(entry.concentrations_ug_per_ml),
+        strengths_by_profile={
+            Profile(profile): _strengths(listed)
+            for profile, listed in entry.concentrations_by_profile_ug_per_ml.items()
+        },
+        premixes=frozenset(
+            (exact(premix.concentration_ug_per_ml), spelled(premix.diluent))
+            for premix in entry.premixes_without_dextrose
+        ),
     )
+
+
+def _strengths(listed: list[float]) -> frozenset[Fraction]:
+    return frozenset(exact(strength) for strength in listed)
+
+
+def _site_words(settings: Settings) -> SiteWords:
+    return SiteWords(
+        dextrose_diluents=_words(settings.diluents.with_dextrose),
+        central_routes=_words(settings.routes.central),
+        peripheral_routes=_words(settings.routes.peripheral),
+        balanced_fluids=_words(settings.crystalloids.balanced),
+        saline_fluids=_words(settings.crystalloids.saline),
+        other_crystalloids=_words(settings.crystalloids.other),
+    )
+
+
+def _words(listed: list[str]) -> frozenset[str]:
+    return frozenset(map(spelled, listed))

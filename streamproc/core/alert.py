@@ -118,6 +118,8 @@ class Clear:
 
     when: Finding
     for_ms: int = 0
+    unlatches: bool = False
+    """Ends a latching alert although nobody has seen it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,7 @@ class Alert:
     acknowledged_ms: int | None = None
     due_ms: int = NEVER
     escalated_ms: int | None = None
+    ended_ms: int | None = None
 
     @property
     def open(self) -> bool:
@@ -196,7 +199,7 @@ class Alert:
             return None
         self.acknowledged_by, self.acknowledged_ms = by, at_ms
         if self.stage is Stage.LATCHED:
-            self.stage = Stage.QUIET
+            self.stage, self.ended_ms = Stage.QUIET, at_ms
             return Phase.END
         return Phase.UPDATE
 
@@ -229,10 +232,11 @@ class Alert:
         sign = self._clear_sign(at_ms, judgement)
         stage = CLEARING[self.stage, sign]
         if stage is Stage.QUIET and latches and self.acknowledged_ms is None:
-            stage = Stage.LATCHED
+            stage = Stage.QUIET if self._unlatched(at_ms, judgement) else Stage.LATCHED
         latched_anew_or_no_more = (stage is Stage.LATCHED) is not (self.stage is Stage.LATCHED)
         self.stage = stage
         if stage is Stage.QUIET:
+            self.ended_ms = at_ms
             return Phase.END
         told = Phase.UPDATE if latched_anew_or_no_more else None
         if stage is Stage.LATCHED:
@@ -244,6 +248,12 @@ class Alert:
         if any(since is not None and at_ms - since >= clear.for_ms for clear, since in pairs):
             return Sign.DUE
         return Sign.MET if any(since is not None for _, since in pairs) else Sign.NOTHING
+
+    def _unlatched(self, at_ms: int, judgement: Judgement) -> bool:
+        return any(
+            clear.unlatches and since is not None and at_ms - since >= clear.for_ms
+            for clear, since in zip(judgement.clears, self.clear_since, strict=True)
+        )
 
     def _change_level(self, at_ms: int, judgement: Judgement) -> Phase | None:
         """Up as soon as a higher level's wait is over; down when the present one is known to be left."""

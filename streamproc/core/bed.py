@@ -168,7 +168,7 @@ class Bed:
         if len(self.sequences) > MOST_DEVICES:
             del self.sequences[next(iter(self.sequences))]
         self.gap_messages += missed
-        return self.chart.miss(missed) if missed else Reads.NOTHING
+        return self.chart.miss(device, missed) if missed else Reads.NOTHING
 
     def _admit(self, context: PatientContext, changes: list[Change]) -> int:
         """A new session is a new patient: nothing of the last one may speak for them."""

@@ -6,7 +6,7 @@ here decides whether anything is an alarm.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -26,15 +26,20 @@ from streamproc.core.events import (
     PumpStatus,
 )
 from streamproc.core.finding import NEVER, Finding, found, negated, unknown
-from streamproc.core.infusion import Infusions
+from streamproc.core.infusion import Channel, Infusions
 from streamproc.core.observations import Observations
-from streamproc.core.pressure import Pressure
+from streamproc.core.opening import Opening, opening_of
+from streamproc.core.pressure import Cadence, Pressure
 from streamproc.core.terms import Terms
 from streamproc.core.titration import Titration
-from streamproc.core.trend import SampleId, Trend
+from streamproc.core.trend import SampleId, Trend, part_ms
 
+ADULT = "adult"
 MOST_SYSTOLIC_MILLI = 400 * MILLI
 """Above what the door lets in."""
+
+
+BASELINE, BASELINE_OF = "MAP before the infusion", "infusion that this MAP came before"
 
 
 class Reads:
@@ -50,7 +55,8 @@ class Reads:
     PRESENCE: Final = 32
     OBSERVATIONS: Final = 64
     DOUBTS: Final = 128
-    EVERYTHING: Final = 255
+    VOLUME: Final = 256
+    EVERYTHING: Final = 511
 
 
 def milli(mmhg: float) -> int:
@@ -73,6 +79,15 @@ def ms(seconds: float) -> int:
     return _scaled(seconds, 1000)
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Messages of a device that must have been sent and never came: when that was noticed, and how many."""
+
+    noticed_ms: int
+    device: str
+    messages: int
+
+
 @dataclass(slots=True)
 class Chart:
     """One bed's stay: context, pressures, infusions, open alerts, and the instant it is read at."""
@@ -88,19 +103,23 @@ class Chart:
     context: PatientContext | None = None
     pressure: Pressure = field(init=False)
     systolic: Trend = field(init=False)
+    systolic_cadence: Cadence = field(default_factory=Cadence)
     infusions: Infusions = field(init=False)
     observations: Observations = field(init=False)
     doubts: dict[Doubt, Doubted] = field(default_factory=dict)
-    gap: tuple[int, int] | None = None
-    """When messages were last found missing, and how many."""
+    gap: Gap | None = None
+    last_heard_ms: int = 0
     alerts: dict[str, Alert] = field(default_factory=dict)
     kinds: dict[str, Kind] = field(default_factory=dict)
     spells: dict[str, int] = field(default_factory=dict)
+    opened: Opening | None = None
+    noted: dict[str, int] = field(default_factory=dict)
+    """Figures that rules keep while an alert is open: a dose before a leap, a pressure before an infusion."""
     below_target_ms: int = 0
     opened_ms: int | None = None
+    """When the stay took over from another; what was sent before that is not this patient's."""
     freed: tuple[str, int] | None = None
     """The session that ended last, and when, while nobody lies here."""
-    """When the stay took over from another; what was sent before that is not this patient's."""
 
     def __post_init__(self) -> None:
         self.pressure = Pressure(self.terms)
@@ -132,11 +151,10 @@ class Chart:
         """Enter a pump report; one that repeats the last says nothing new."""
         first = self._heard(status.time_ms)
         channel = self.infusions.channels.get(status.channel)
-        before = None if channel is None else (channel.status.state, channel.lost, channel.status.drug)
+        before = None if channel is None else (channel.status, channel.lost)
         self.infusions.take(status)
         channel = self.infusions.channels[status.channel]
-        same = before == (channel.status.state, channel.lost, channel.status.drug)
-        return first if same else first | Reads.PUMPS
+        return first | _changed_by(before, channel.status, channel.lost)
 
     def take_context(self, context: PatientContext) -> int:
         """From now on the patient is as this says."""
@@ -152,6 +170,7 @@ class Chart:
             sample = SampleId(observation.device, observation.boot, observation.seq)
             value = milli(observation.value)
             self.systolic.add(observation.time_ms, value, self.terms.systolic_hold_ms, sample)
+            self.systolic_cadence.heard(observation.time_ms, self.terms.map_hold_cuff_ms)
         return Reads.OBSERVATIONS | first
 
     def take_doubt(self, doubted: Doubted) -> int:
@@ -159,9 +178,9 @@ class Chart:
         self.doubts[doubted.doubt] = doubted
         return Reads.DOUBTS
 
-    def miss(self, messages: int) -> int:
+    def miss(self, device: str, messages: int) -> int:
         """Messages of a device are missing by their sequence."""
-        self.gap = (self.now_ms, messages)
+        self.gap = Gap(self.now_ms, device, messages)
         return Reads.DOUBTS
 
     def settle(self) -> int:
@@ -173,12 +192,14 @@ class Chart:
         return (Reads.PUMPS if lost else Reads.NOTHING) | (Reads.DOSE if changed else Reads.NOTHING)
 
     def _heard(self, time_ms: int) -> int:
+        self.last_heard_ms = max(self.last_heard_ms, time_ms)
+        doubted = Reads.DOUBTS if self.doubts else Reads.NOTHING
         if self.stay_heard_ms is not None:
-            return Reads.NOTHING
+            return doubted
         self.stay_heard_ms = time_ms
         if self.heard_ms is None:
             self.heard_ms = time_ms
-        return Reads.PRESENCE
+        return doubted | Reads.PRESENCE
 
     # what it tells
 
@@ -192,6 +213,20 @@ class Chart:
     def profile(self) -> Profile:
         """The patient's profile; `general` where nobody said."""
         return self.context.profile if self.context else Profile.GENERAL
+
+    @property
+    def is_child(self) -> bool:
+        """Whether children's doses are to be told."""
+        young = self.context is not None and self.context.age_group != ADULT
+        return young or self.profile is Profile.PEDIATRIC
+
+    @property
+    def weight_kg(self) -> float | None:
+        """The patient's weight, or where nobody said, the one that a norepinephrine pump was given."""
+        if self.infusions.weight_kg is not None:
+            return self.infusions.weight_kg
+        weights = [c.status.weight_kg for c in self.infusions.running(self.terms.titrated_drug)]
+        return next((weight for weight in weights if weight is not None), None)
 
     @property
     def norepinephrine(self) -> Titration:
@@ -276,12 +311,39 @@ class Chart:
         name = f"systolic TWA({window_s // 60} min)"
         return self.systolic.mean_below(name, limit_milli, self.now_ms, ms(window_s), self.terms.coverage_min)
 
+    def mean_systolic_above(self, limit_milli: int, window_s: int) -> Finding:
+        """Whether the time-weighted mean systolic pressure of the window is above the limit."""
+        name = f"systolic TWA({window_s // 60} min)"
+        return self.systolic.mean_above(name, limit_milli, self.now_ms, ms(window_s), self.terms.coverage_min)
+
+    def systolic_heard(self) -> Finding:
+        """Whether systolic readings still come, by their own usual interval."""
+        terms, cadence = self.terms, self.systolic_cadence
+        if cadence.last_ms is None:
+            return unknown("systolic heard", "no systolic pressure was ever heard")
+        usual_ms = cadence.interval_ms(terms.map_interval_cuff_ms)
+        due_ms = cadence.last_ms + max(terms.lost_intervals * usual_ms, terms.map_lost_ms)
+        heard = self.now_ms < due_ms
+        return found("systolic heard", heard, due_ms if heard else NEVER)
+
     def doubt_within(self, doubt: Doubt, for_ms: int) -> Finding:
         """Whether something of the kind was noticed in the last `for_ms`."""
         last = self.doubts.get(doubt)
         if last is None or self.now_ms >= last.time_ms + for_ms:
             return found(doubt.value, False)
         return found(doubt.value, True, last.time_ms + for_ms, last.detail)
+
+    def doubt_over(self, doubt: Doubt, for_ms: int) -> Finding:
+        """Whether nothing of the kind was noticed for so long *and* the bed was heard after that."""
+        last, name = self.doubts.get(doubt), f"no doubt about {doubt.value}"
+        if last is None:
+            return found(name, True)
+        due_ms = last.time_ms + for_ms
+        if self.now_ms < due_ms:
+            return found(name, False, due_ms, last.detail)
+        if self.last_heard_ms < due_ms:
+            return unknown(name, "nothing was heard since")
+        return found(name, True)
 
     def per_min_above(self, drug: str, limit: float) -> Finding:
         """Whether a drug flows at more than a rate in mcg/min (U/min for drugs dosed in units)."""
@@ -290,6 +352,61 @@ class Chart:
     def per_kg_min_above(self, drug: str, limit: float) -> Finding:
         """Whether a drug flows at more than a rate in mcg/kg/min."""
         return self._flow_above(drug, limit, per_kg=True)
+
+    def per_kg_min_at_least(self, drug: str, limit: float) -> Finding:
+        """Whether a drug flows at or above a rate in mcg/kg/min."""
+        dose = self.infusions.dose(drug)
+        if dose is None:
+            return found(drug, False, value=0, limit=limit)
+        if dose.per_kg_nano is None:
+            return unknown(drug, why_unknown(dose))
+        return found(drug, dose.per_kg_nano >= nano(limit), value=dose.per_kg_nano / NANO, limit=limit)
+
+    def infusion_over(self) -> Finding:
+        """Whether the infusion has ended, for longer than a change-over takes."""
+        course = self.course
+        return found("infusion over", not course.under_way(self.now_ms), course.grace_ends_after(self.now_ms))
+
+    def opening(self, span_s: int) -> tuple[Opening | None, int]:
+        """How the infusion began, once its first `span_s` are over, and when to ask again.
+
+        Taken once an infusion; what comes late does not open it anew."""
+        course = self.course
+        if course.began_ms is None or not course.runs:
+            return self._opening_of(course.began_ms), NEVER
+        due_ms = course.began_ms + ms(span_s)
+        if self.now_ms < due_ms:
+            return None, due_ms
+        if self._opening_of(course.began_ms) is None:
+            self.opened = opening_of(self.norepinephrine.steps, course.began_ms, ms(span_s))
+        return self.opened, NEVER
+
+    def _opening_of(self, began_ms: int | None) -> Opening | None:
+        return self.opened if self.opened is not None and self.opened.began_ms == began_ms else None
+
+    def note(self, name: str, figure: int) -> int:
+        """Keep a figure for as long as an alert needs it; one that is kept already stands."""
+        return self.noted.setdefault(name, figure)
+
+    def map_baseline_milli(self, window_s: int) -> int | None:
+        """The mean MAP before the infusion, or if that was not heard, when the rate was first changed.
+
+        Taken at that very instant, so it must be asked whenever the dose changes."""
+        began_ms, step = self.course.began_ms, self.course.by_rate.last
+        if began_ms is None or self.noted.get(BASELINE_OF) != began_ms:
+            self.noted.pop(BASELINE, None)
+            self.noted.pop(BASELINE_OF, None)
+        if began_ms is not None:
+            self.note(BASELINE_OF, began_ms)
+        if BASELINE not in self.noted and self.now_ms in (began_ms, step and step.at_ms):
+            window = self.pressure.trend.window(self.now_ms, ms(window_s))
+            if window.held_ms >= part_ms(self.terms.coverage_min, ms(window_s)):
+                self.noted[BASELINE] = window.area // window.held_ms
+        return self.noted.get(BASELINE)
+
+    def under(self, profile: Profile) -> Finding:
+        """Whether the patient's profile is this one."""
+        return found(f"profile {profile}", self.profile is profile, value=str(self.profile))
 
     def _flow_above(self, drug: str, limit: float, *, per_kg: bool) -> Finding:
         dose = self.infusions.dose(drug)
@@ -305,6 +422,27 @@ class Chart:
         dose = self.infusions.dose(drug)
         flows = dose is not None and bool(dose.per_min_nano or dose.per_kg_nano)
         return found(f"{drug} infuses", flows or bool(self.infusions.running(drug)))
+
+    def under_way(self, drug: str) -> Finding:
+        """Whether a drug infuses, or stopped so recently that it may be a change-over."""
+        name, runs, dose = f"{drug} under way", self.infuses(drug), self.infusions.dose(drug)
+        if runs.met or dose is None:
+            return found(name, runs.met)
+        course = self.infusions.course(drug)
+        bridged = course.under_way(self.now_ms)
+        return found(name, bridged, course.grace_ends_ms() if bridged else NEVER)
+
+    def any_bag(self, name: str, verdict: Callable[[Channel], bool | None]) -> Finding:
+        """Whether any channel of the norepinephrine that is under way is so; None is unknown.
+
+        In a change-over, while none infuses, nothing is known of the next bag."""
+        drug = self.terms.titrated_drug
+        answers = [verdict(bag) for bag in self.infusions.running(drug)]
+        if True in answers:
+            return found(name, True)
+        if not answers and (between := self.under_way(drug)).met:
+            return unknown(name, "change-over", between.until_ms)
+        return unknown(name, "not reported") if None in answers else found(name, False)
 
     def drug_per_min_at_least(self, drug: str, limit: float) -> Finding:
         """Whether a drug flows at or above a rate in mcg/min (U/min for drugs dosed in units)."""
@@ -326,6 +464,53 @@ class Chart:
         until_ms = finding.until_ms if long_enough else min(due_ms, finding.until_ms)
         lasted_s = (self.now_ms - since_ms) / 1000
         return found(f"{name}, unbroken", long_enough, until_ms, lasted_s, for_s, "s")
+
+    def lasting(self, name: str, finding: Finding, for_s: int) -> Finding:
+        """Whether a finding has been met for so long, where a stretch of unknown does not interrupt it."""
+        since_ms = self.met_since(name, finding)
+        if since_ms is None or not finding.met:
+            return finding
+        due_ms = since_ms + ms(for_s)
+        long_enough = self.now_ms >= due_ms
+        until_ms = finding.until_ms if long_enough else min(due_ms, finding.until_ms)
+        return found(f"{name}, lasting", long_enough, until_ms, (self.now_ms - since_ms) / 1000, for_s, "s")
+
+    def met_since(self, name: str, finding: Finding) -> int | None:
+        """Since when a finding has been met; unknown leaves that as it was."""
+        if finding.met:
+            return self.spells.setdefault(name, self.now_ms)
+        if finding.known:
+            self.spells.pop(name, None)
+        return self.spells.get(name)
+
+    def began_while(self, name: str, begun: Finding, condition: Finding) -> Finding:
+        """Whether a condition was met at the instant from which `begun` has been met."""
+        fresh = name not in self.spells
+        kept = f"{name} then"
+        if self.met_since(name, begun) is None:
+            self.spells.pop(kept, None)
+        elif fresh and condition.met:
+            self.spells[kept] = self.now_ms
+        return found(name, kept in self.spells)
+
+    def ever_since(self, name: str, finding: Finding, began_ms: int) -> Finding:
+        """Whether a finding has been met at any time since an instant; once met, it stays so."""
+        if finding.met:
+            self.spells[name] = self.now_ms
+        return found(name, True) if self.spells.get(name, began_ms - 1) >= began_ms else finding
+
+    def is_open(self, rule: str) -> bool:
+        """Whether a rule's alert is open; a rule that is off has none."""
+        return rule in self.alerts and self.alerts[rule].open
+
+    def open_within(self, rule: str, for_ms: int) -> Finding:
+        """Whether a rule's alert is open, or was in the last `for_ms`; a rule that is off never was."""
+        alert, name = self.alerts.get(rule), f"{rule} open"
+        if alert is None or alert.open:
+            return found(name, alert is not None)
+        if alert.ended_ms is None or self.now_ms >= alert.ended_ms + for_ms:
+            return found(name, False)
+        return found(name, True, alert.ended_ms + for_ms)
 
     def no_open_alarm(self) -> Finding:
         """Whether no physiological or technical alert of the bed is open."""
@@ -352,11 +537,15 @@ class Chart:
             "context": self.context and asdict(self.context),
             "pressure": self.pressure.snapshot(),
             "systolic": self.systolic.snapshot(),
+            "systolic_cadence": self.systolic_cadence.snapshot(),
             "infusions": self.infusions.snapshot(),
             "observations": self.observations.snapshot(),
             "doubts": [[d.time_ms, d.bed, d.device, d.doubt, d.detail] for d in self.doubts.values()],
-            "gap": self.gap,
+            "gap": self.gap and [self.gap.noticed_ms, self.gap.device, self.gap.messages],
+            "last_heard_ms": self.last_heard_ms,
             "spells": self.spells,
+            "opened": self.opened and asdict(self.opened),
+            "noted": self.noted,
             "below_target_ms": self.below_target_ms,
             "opened_ms": self.opened_ms,
             "freed": self.freed,
@@ -372,16 +561,44 @@ class Chart:
             self.context = PatientContext(**{**context, "profile": Profile(context["profile"])})
         self.pressure.restore(kept["pressure"])
         self.systolic.restore(kept["systolic"])
+        self.systolic_cadence.restore(kept["systolic_cadence"])
         self.infusions.restore(kept["infusions"])
         self.observations.restore(kept["observations"])
         for time_ms, bed, device, doubt, detail in kept["doubts"]:
             self.doubts[Doubt(doubt)] = Doubted(time_ms, bed, device, Doubt(doubt), detail)
-        self.gap = kept["gap"] and (kept["gap"][0], kept["gap"][1])
+        self.gap = kept["gap"] and Gap(*kept["gap"])
+        self.last_heard_ms = kept["last_heard_ms"]
         self.spells = dict(kept["spells"])
         self.below_target_ms, self.opened_ms = kept["below_target_ms"], kept["opened_ms"]
         self.freed = kept["freed"] and (kept["freed"][0], kept["freed"][1])
+        self.opened = kept["opened"] and Opening(**kept["opened"])
+        self.noted = dict(kept["noted"])
 
 
 def why_unknown(dose: Dose) -> str:
     """The sentence for why a dose is unknown."""
     return SENTENCES[dose.unknown] if dose.unknown else "only the weight is missing"
+
+
+def _changed_by(before: tuple[PumpStatus, bool] | None, status: PumpStatus, lost: bool) -> int:
+    """What is new in a channel's report, its dose left aside."""
+    if before is None:
+        return Reads.PUMPS | Reads.VOLUME
+    last, was_lost = before
+    moved = (last.volume_remaining_ml, last.rate) != (status.volume_remaining_ml, status.rate)
+    same = was_lost is lost and _setup(last) == _setup(status)
+    return (Reads.VOLUME if moved else Reads.NOTHING) | (Reads.NOTHING if same else Reads.PUMPS)
+
+
+def _setup(status: PumpStatus) -> tuple[object, ...]:
+    """How a channel is set up, but for what runs through it."""
+    return (
+        status.state,
+        status.drug,
+        status.alarms,
+        status.concentration,
+        status.diluent,
+        status.route,
+        status.line,
+        status.weight_kg,
+    )

@@ -108,19 +108,44 @@ def _rate_resolved(status: PumpStatus, drug: Drug) -> tuple[Fraction, bool] | Do
     return DoseUnknown.UNIT_UNRESOLVABLE
 
 
+def strength_of(status: PumpStatus, drug: Drug, terms: Terms) -> Fraction | None:
+    """How strong a channel's bag is, in mcg of base (or U) per mL, plausible or not; None where unknown."""
+    charted = _charted_strength(status.concentration, drug)
+    return None if isinstance(charted, DoseUnknown) else _as_base(charted, status, drug, terms)
+
+
 def _strength(concentration: Quantity | None, drug: Drug) -> Fraction | DoseUnknown:
     """The concentration in mcg/mL, or U/mL for drugs dosed in units."""
-    if concentration is None:
-        return DoseUnknown.NO_CONCENTRATION
-    value = exact(concentration.value)
-    if (concentration.unit == "U/mL") != drug.by_units:
-        return DoseUnknown.UNIT_UNRESOLVABLE
-    if concentration.unit == "mg/mL":
-        value *= UG_PER_MG
+    value = _charted_strength(concentration, drug)
+    if isinstance(value, DoseUnknown):
+        return value
     most = drug.concentration_max_ug_per_ml
     if most is not None and value > exact(most):
         return DoseUnknown.CONCENTRATION_IMPLAUSIBLE
     return value
+
+
+def ml_per_min(status: PumpStatus, drug: Drug, context_weight_kg: float | None) -> Fraction | None:
+    """At what volume an infusing channel runs; None if its rate cannot be told in mL."""
+    if status.rate is not None and status.rate.unit == "mL/h":
+        return exact(status.rate.value) / MINUTES_PER_HOUR
+    mass, strength = _rate_resolved(status, drug), _strength(status.concentration, drug)
+    if isinstance(mass, DoseUnknown) or isinstance(strength, DoseUnknown):
+        return None
+    amount, per_kg = mass
+    weight_kg = status.weight_kg if status.weight_kg is not None else context_weight_kg
+    if not per_kg:
+        return amount / strength
+    return None if weight_kg is None else amount * exact(weight_kg) / strength
+
+
+def _charted_strength(concentration: Quantity | None, drug: Drug) -> Fraction | DoseUnknown:
+    if concentration is None:
+        return DoseUnknown.NO_CONCENTRATION
+    if (concentration.unit == "U/mL") != drug.by_units:
+        return DoseUnknown.UNIT_UNRESOLVABLE
+    value = exact(concentration.value)
+    return value * UG_PER_MG if concentration.unit == "mg/mL" else value
 
 
 def _as_base(amount: Fraction, status: PumpStatus, drug: Drug, terms: Terms) -> Fraction | None:

@@ -207,7 +207,7 @@ class Infusions:
         known = self.deliveries.get(drug)
         if known is None:
             terms = self.terms
-            course = Course(terms.changeover_grace_ms, terms.dose_retention_ms)
+            course = Course(terms.changeover_grace_ms, terms.dose_retention_ms, terms.dose_change_tolerance)
             titration = Titration(
                 terms.dose_retention_ms, terms.peak_span_ms, terms.dose_change_tolerance, course
             )

@@ -20,17 +20,31 @@ KEPT_INTERVALS = 5
 
 @dataclass(slots=True)
 class Cadence:
-    """When something was last heard, and how far apart its reports usually come."""
+    """When something last gave a sign of life, and how far apart its reports usually come."""
 
     last_ms: int | None = None
+    measured_ms: int | None = None
+    """The last report from which an interval is measured."""
     intervals_ms: list[int] = field(default_factory=list)
 
     def heard(self, time_ms: int, longest_ms: int) -> None:
         """Note a report; one out of order tells nothing about the interval, nor does one after a loss."""
-        if self.last_ms is None or time_ms > self.last_ms:
-            if self.last_ms is not None and time_ms - self.last_ms <= longest_ms:
-                self.intervals_ms = [*self.intervals_ms[1 - KEPT_INTERVALS :], time_ms - self.last_ms]
-            self.last_ms = time_ms
+        self.alive(time_ms)
+        if self.measured_ms is not None:
+            interval_ms = time_ms - self.measured_ms
+            if interval_ms <= 0:
+                return
+            if interval_ms <= longest_ms:
+                self.intervals_ms = [*self.intervals_ms[1 - KEPT_INTERVALS :], interval_ms]
+        self.measured_ms = time_ms
+
+    def alive(self, time_ms: int) -> None:
+        """A sign of life that says nothing of the usual interval."""
+        self.last_ms = time_ms if self.last_ms is None else max(self.last_ms, time_ms)
+
+    def start_anew(self) -> None:
+        """From now on something else reports: its interval is not known yet."""
+        self.measured_ms, self.intervals_ms = None, []
 
     def interval_ms(self, otherwise_ms: int) -> int:
         """The usual interval: the median of the last few, so that one gap does not stretch it."""
@@ -40,11 +54,11 @@ class Cadence:
 
     def snapshot(self) -> list[Any]:
         """All state as plain JSON values."""
-        return [self.last_ms, self.intervals_ms]
+        return [self.last_ms, self.measured_ms, self.intervals_ms]
 
     def restore(self, kept: list[Any]) -> None:
         """Take over what `snapshot` gave."""
-        self.last_ms, self.intervals_ms = kept[0], list(kept[1])
+        self.last_ms, self.measured_ms, self.intervals_ms = kept[0], kept[1], list(kept[2])
 
 
 @dataclass(slots=True)
@@ -91,13 +105,11 @@ class Pressure:
 
     def _note_cadence(self, sample: MapSample) -> None:
         """A change of source starts the usual interval anew; a cuff beside a line changes nothing."""
-        beside = sample.source is MapSource.CUFF and sample.time_ms < self.arterial_until_ms
-        if beside:
-            self.cadence.last_ms = max(self.cadence.last_ms or 0, sample.time_ms)
+        if sample.source is MapSource.CUFF and sample.time_ms < self.arterial_until_ms:
+            self.cadence.alive(sample.time_ms)
             return
         if self.source is not None and self.source is not sample.source:
-            self.cadence.intervals_ms = []
-            self.cadence.last_ms = max(self.cadence.last_ms or 0, sample.time_ms)
+            self.cadence.start_anew()
         arterial = sample.source is MapSource.ARTERIAL
         hold_ms = self.terms.map_hold_arterial_ms if arterial else self.terms.map_hold_cuff_ms
         self.cadence.heard(sample.time_ms, hold_ms)

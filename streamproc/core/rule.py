@@ -75,11 +75,15 @@ class RuleDefinition(Generic[P]):
 
 
 def _plain(parameters: Any) -> dict[str, Any]:
-    """Parameters as the sentence shows them: 2.0 as 2."""
-    return {
-        name: f"{value:g}" if isinstance(value, float) else value
-        for name, value in asdict(parameters).items()
-    }
+    """Parameters as the sentence shows them."""
+    return {name: _shown(value) for name, value in asdict(parameters).items()}
+
+
+def _shown(value: Any) -> str:
+    """A number in few digits: 2.0 is 2; of several, each."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True, slots=True)

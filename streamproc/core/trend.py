@@ -126,18 +126,31 @@ class Trend:
     def mean_below(self, name: str, limit: int, at_ms: int, span_ms: int, coverage: float) -> Finding:
         """Whether the time-weighted mean of the last `span_ms` is below `limit`; unknown where less
         than `coverage` (0..1) of the window is held."""
+        return self._mean_compared(name, limit, at_ms, span_ms, coverage, above=False)
+
+    def mean_above(self, name: str, limit: int, at_ms: int, span_ms: int, coverage: float) -> Finding:
+        """Whether that mean is above `limit`; at the limit it is not."""
+        return self._mean_compared(name, limit, at_ms, span_ms, coverage, above=True)
+
+    def _mean_compared(
+        self, name: str, limit: int, at_ms: int, span_ms: int, coverage: float, *, above: bool
+    ) -> Finding:
         window = self.window(at_ms, span_ms)
         need_ms = part_ms(coverage, span_ms)
         excess = window.area - limit * window.held_ms
         if window.held_ms < need_ms:
             why = f"only {window.held_ms / span_ms:.0%} of {span_ms // 1000} s is covered"
             return unknown(name, why, self._coverage_comes(at_ms, window, need_ms))
-        until_ms = self._mean_stands_until(window, limit, excess, need_ms)
+        # excess is whole: above the limit is one more than at it
+        until_ms = self._mean_stands_until(window, limit, excess - int(above), need_ms)
         mean = window.area / window.held_ms / 1000
-        return found(name, excess < 0, until_ms, mean, limit / 1000, "mm[Hg]")
+        holds = excess > 0 if above else excess < 0
+        return found(name, holds, until_ms, mean, limit / 1000, "mm[Hg]")
 
     def area_at_least(self, name: str, limit: int, at_ms: int, span_ms: int) -> Finding:
         """Whether the integral over the window is at or above the limit; what is not held adds nothing."""
+        if not self._time:
+            return found(name, limit <= 0, NEVER, 0, limit)
         window = self.window(at_ms, span_ms)
         short = limit - window.area
         step, slope, _ = self._linear_piece(window, 0)

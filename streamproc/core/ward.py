@@ -21,7 +21,7 @@ from streamproc.core.reason import Reason
 from streamproc.core.rule import Rule
 from streamproc.core.terms import Terms
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 MOST_DEVICES = 20_000
 """Devices whose bed is remembered; the one silent longest is given up first."""
@@ -136,11 +136,11 @@ class Ward:
             return Reason.FUTURE
         if event.time_ms < received_ms - self.limits.lateness_ms:
             return Reason.TOO_LATE
-        self._doubt_identity(name, event.device, received_ms)
         if name in self.beds and len(self.beds[name].held) >= self.limits.held_messages:
             return Reason.BED_FLOODED
         self._remember(name, identity, event.time_ms, digest, received_ms)
         bed = self._bed(name)
+        self._doubt_identity(name, event.device, received_ms)
         if event.time_ms <= self.watermark_ms:
             return self._take_late(bed, event, received_ms)
         bed.hold(event, event.time_ms, received_ms)

@@ -2,7 +2,8 @@
 
 The advice is the next step that the source names: vasopressin first; where that already runs,
 epinephrine, or dobutamine for a failing heart. Vasopressin that runs keeps a new alert from
-being raised, as the step has been taken; MAP-LOW and ESC-THRESHOLD go on regardless.
+being raised, as the step has been taken; MAP-LOW and ESC-THRESHOLD go on regardless. Under the
+hepatorenal profile HRS-* take its place.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads
+from streamproc.core.events import Profile
 from streamproc.core.finding import all_of, negated, not_shown
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import InotropeMcgPerKgMin, McgPerKgMin, Seconds, UnitsPerMin
@@ -65,7 +67,8 @@ def judge(chart: Chart, p: EscSecondAgent) -> Judgement:
     hypotension = chart.mean_map_below(chart.target_milli, p.window_s)
     runs = chart.drug_per_min_at_least("vasopressin", p.vasopressin_u_per_min)
     is_open = chart.alert("ESC-SECOND-AGENT").open
-    due = [hypotension] if is_open else [hypotension, not_shown(runs)]
+    replaced = chart.under(Profile.HEPATORENAL)
+    due = [hypotension, negated(replaced)] if is_open else [hypotension, negated(replaced), not_shown(runs)]
     return Judgement(
         levels=(
             Level(Priority.HIGH, all_of(*due, chart.dose_at_least(p.high_dose_mcg_per_kg_min))),
@@ -74,6 +77,7 @@ def judge(chart: Chart, p: EscSecondAgent) -> Judgement:
         clears=(
             Clear(all_of(chart.map_heard(), negated(hypotension))),
             Clear(chart.dose_below(p.clear_dose_mcg_per_kg_min)),
+            Clear(replaced),
         ),
         variant=_variant(chart, runs.met),
     )
@@ -112,7 +116,7 @@ RULE = RuleDefinition(
         "least {dose_mcg_per_kg_min} mcg/kg/min, alert (medium); at {high_dose_mcg_per_kg_min} or more, "
         "high. Not raised while vasopressin runs at {vasopressin_u_per_min} U/min or more; an open alert "
         "then names the next step. Clear once the mean is at target, or the dose below "
-        "{clear_dose_mcg_per_kg_min} mcg/kg/min."
+        "{clear_dose_mcg_per_kg_min} mcg/kg/min. Not under the hepatorenal profile, which has its own rules."
     ),
     parameters=EscSecondAgent,
     judge=judge,

@@ -1,4 +1,7 @@
-"""ESC-THRESHOLD: norepinephrine has reached the dose at which the source says to add, not to raise."""
+"""ESC-THRESHOLD: norepinephrine has reached the dose at which the source says to add, not to raise.
+
+Under the hepatorenal profile HRS-* take its place.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
+from streamproc.core.events import Profile
+from streamproc.core.finding import all_of, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import McgPerKgMin, Seconds
 from streamproc.rules.phrase import at_least, dose_figure, dose_mcg_per_kg_min, minutes
@@ -22,11 +27,12 @@ class EscThreshold:
 
 
 def judge(chart: Chart, p: EscThreshold) -> Judgement:
-    reached = chart.dose_at_least(p.threshold_mcg_per_kg_min)
+    replaced = chart.under(Profile.HEPATORENAL)
+    reached = all_of(chart.dose_at_least(p.threshold_mcg_per_kg_min), negated(replaced))
     back_below = chart.dose_below(p.clear_mcg_per_kg_min)
     return Judgement(
         levels=(Level(Priority.MEDIUM, reached, ms(p.for_s)),),
-        clears=(Clear(back_below, ms(p.clear_for_s)),),
+        clears=(Clear(back_below, ms(p.clear_for_s)), Clear(replaced)),
     )
 
 
@@ -48,10 +54,11 @@ RULE = RuleDefinition(
     version=1,
     kind=Kind.PHYSIOLOGICAL,
     citation=Citation("Escalation for Refractory Hypotension", "Dose, titration, escalation; C4, C5", "S, E"),
-    reads=Reads.DOSE,
+    reads=Reads.DOSE | Reads.CONTEXT,
     sentence=(
         "If the norepinephrine dose is at least {threshold_mcg_per_kg_min} mcg/kg/min for {for_s} s, "
-        "alert (medium). Clear once it is below {clear_mcg_per_kg_min} mcg/kg/min for {clear_for_s} s."
+        "alert (medium). Clear once it is below {clear_mcg_per_kg_min} mcg/kg/min for {clear_for_s} s. Not "
+        "under the hepatorenal profile, which has its own rules."
     ),
     parameters=EscThreshold,
     judge=judge,

@@ -19,6 +19,7 @@ def shown(value: float, limit: float, decimals: int = 1) -> str:
 
 
 SECONDS_PER_MINUTE = 60
+SECONDS_PER_HOUR = 3600
 
 
 def below(value: float | None, limit: float) -> str:

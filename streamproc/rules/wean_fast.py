@@ -26,7 +26,7 @@ def judge(chart: Chart, p: WeanFast) -> Judgement:
     too_low = far_below_peak(chart, p)
     return Judgement(
         levels=(Level(Priority.MEDIUM, all_of(chart.on_norepinephrine(), too_low)),),
-        clears=(Clear(negated(all_of(chart.on_norepinephrine(), too_low))),),
+        clears=(Clear(negated(too_low)),),  # a stop below the step ends nothing: it hides the fall
     )
 
 

@@ -11,15 +11,17 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import structlog
 import typer
 
 from streamproc import __version__
 from streamproc.config import ConfigError, Settings, load
+from streamproc.shell.catalogue import as_markdown, as_text
 from streamproc.shell.clock import ClockWrong
 from streamproc.shell.demo import Demonstration, demonstrate
+from streamproc.shell.explain import Past, Unexplained, explain_alert, explain_rule
 from streamproc.shell.http import CannotListen, serving
 from streamproc.shell.journal import JournalCorrupt, JournalFailed, JournalInUse, JournalTooNew
 from streamproc.shell.log import set_up
@@ -55,6 +57,9 @@ STOPPED_FOR_GOOD = (
     CannotListen,
 )
 """What the service cannot live with; each names itself and its remedy."""
+
+UNREADABLE = (JournalTooNew, JournalCorrupt, JournalFailed)
+"""What can be wrong with a journal that is only read."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -155,6 +160,52 @@ def check(config: Config = None, set_: Set = None) -> None:
     """Check the configuration: exit 0, or 2 with file, line, column, key and what would be right."""
     settings = _settings(config, set_)
     typer.echo(f"configuration is right; ruleset {settings.ruleset()}, {len(settings.core_rules())} rules on")
+
+
+@app.command()
+def rules(
+    format_: Annotated[Literal["text", "md"], typer.Option("--format", help="text or md")] = "text",
+    config: Config = None,
+    set_: Set = None,
+) -> None:
+    """The rule catalogue: sentences, numbers in force, citations, and the source's contradictions."""
+    settings = _settings(config, set_)
+    typer.echo(as_markdown(settings) if format_ == "md" else as_text(settings), nl=False)
+
+
+@app.command()
+def explain(
+    what: Annotated[
+        list[str] | None, typer.Argument(help="ALERT_ID (unless --bed and --rule say it), then recordings")
+    ] = None,
+    bed: Annotated[str | None, typer.Option(help="unit/bed")] = None,
+    rule: Annotated[str | None, typer.Option(help="a rule's id")] = None,
+    at: Annotated[str | None, typer.Option(help="event time, RFC 3339 with Z; else the end")] = None,
+    state: Annotated[Path | None, typer.Option(help="a service's state folder, running or not")] = None,
+    config: Config = None,
+    set_: Set = None,
+) -> None:
+    """Why this alert, or why and why not a rule on a bed at a time, with the evidence."""
+    settings = _settings(config, set_)
+    set_up(settings.log.level, settings.log.format)
+    words = list(what or [])
+    try:
+        at_ms = None if at is None else instant_ms(at, "--at")
+        if bed is not None and rule is not None:
+            typer.echo(explain_rule(_past(settings, words, state), bed, rule, at_ms))
+        elif words and bed is None and rule is None and at is None:
+            typer.echo(explain_alert(_past(settings, words[1:], state), words[0]))
+        else:
+            raise Unexplained("say which: ALERT_ID, or --bed unit/bed --rule ID [--at TIME]")
+    except (Unexplained, Unreadable, Refused, OSError, *UNREADABLE) as error:
+        _complain(str(error))
+        raise typer.Exit(2) from None
+
+
+def _past(settings: Settings, files: Sequence[str], state: Path | None) -> Past:
+    if bool(files) == (state is not None):
+        raise Unexplained("say where from: either recordings, or --state with a service's state folder")
+    return Past(settings, files, state)
 
 
 @app.callback(invoke_without_command=True)

@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from streamproc.config import Settings
-from streamproc.core.events import Acknowledged, BedEvent, Doubt, Observation, PatientContext, PumpStatus
+from streamproc.core.events import (
+    Acknowledged,
+    BedEvent,
+    Doubt,
+    Observation,
+    PatientContext,
+    Profile,
+    PumpStatus,
+)
 from streamproc.core.events import BedFreed as Freed
 from streamproc.core.reason import Reason
 from streamproc.core.ward import Ward
@@ -139,4 +147,5 @@ def decoder_from(settings: Settings) -> Decoder:
         settings.limits.weight_kg_max,
         map_low_mmhg=settings.terms.map_low_mmhg,
         map_high_mmhg=settings.terms.map_high_mmhg,
+        profiles=frozenset(map(Profile, settings.profiles)),
     )

@@ -312,14 +312,7 @@ class SqliteJournal:
     def newest_snapshot(self) -> tuple[int, bytes] | None:
         """The newest sound snapshot and its position; a damaged one is passed over, and said so."""
         with closing(self._reading()) as database:
-            rows = database.execute(
-                "SELECT position, version, json, checksum FROM snapshot ORDER BY position DESC"
-            )
-            for position, version, json, checksum in rows:
-                if version == _SNAPSHOT_VERSION and _snapshot_checksum(position, json) == checksum:
-                    return position, json
-                _log.error("snapshot_found_corrupt", position=position, version=version)
-        return None
+            return next(_snapshots(database), None)
 
     # --- writing and reading -------------------------------------------------------------------
 
@@ -344,7 +337,7 @@ class SqliteJournal:
             raise JournalFailed(self._failure) from error
 
     def _reading(self) -> sqlite3.Connection:
-        return sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
+        return _connect_to_read(self._path)
 
     def _last_position(self) -> int:
         (last,) = self._database.execute(
@@ -352,6 +345,61 @@ class SqliteJournal:
             " ifnull((SELECT max(position) FROM snapshot), 0))"
         ).fetchone()
         return int(last)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalView:
+    """A journal as it stands at one moment, beside whoever holds it; nothing can be written through it."""
+
+    database: sqlite3.Connection
+    first_position: int
+    position: int
+
+    def read(self, from_position: int) -> Iterator[Batch]:
+        """Every batch from this position on, in order; a gap or a damaged row raises `JournalCorrupt`."""
+        expected = from_position
+        while expected <= self.position:
+            for position, received_ms, frames in _rows(self.database, expected, self.position):
+                if position != expected:
+                    raise JournalCorrupt(expected, f"missing, the next is {position}")
+                yield decode_frames(position, received_ms, frames)
+                expected += 1
+
+    def snapshots(self) -> Iterator[tuple[int, bytes]]:
+        """The sound snapshots with their positions, the newest first."""
+        return _snapshots(self.database)
+
+
+@contextmanager
+def read_only(path: Path | str) -> Iterator[JournalView]:
+    """Open a journal without its lock, to look at while a service goes on writing to it."""
+    path = Path(path).absolute()
+    if not path.is_file():
+        raise JournalFailed(f"{path}: no such journal")
+    with closing(_connect_to_read(path)) as database:
+        try:
+            _check_version(path, database)
+            database.isolation_level, database.text_factory = None, bytes
+            database.execute("BEGIN")  # one moment for all that is read
+            first, last = database.execute(
+                "SELECT (SELECT min(position) FROM batch), (SELECT max(position) FROM batch)"
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise JournalFailed(f"{path}: {error}") from error
+        yield JournalView(database, first or 1, last or 0)
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
+
+
+def _snapshots(database: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
+    rows = database.execute("SELECT position, version, json, checksum FROM snapshot ORDER BY position DESC")
+    for position, version, json, checksum in rows:
+        if version == _SNAPSHOT_VERSION and _snapshot_checksum(position, json) == checksum:
+            yield position, json
+        else:
+            _log.error("snapshot_found_corrupt", position=position, version=version)
 
 
 def _rows(database: sqlite3.Connection, expected: int, last: int) -> Iterator[tuple[int, int, bytes]]:
@@ -410,14 +458,19 @@ def _open(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _check_schema(path: Path, database: sqlite3.Connection) -> None:
+def _check_version(path: Path, database: sqlite3.Connection, *, may_be_empty: bool = False) -> None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and application != _APPLICATION_ID:
+    if application != _APPLICATION_ID and (tables or not may_be_empty):
         raise JournalFailed(f"{path} is not a journal")
     if version > SCHEMA_VERSION:
         raise JournalTooNew(f"{path} has schema version {version}, this program knows {SCHEMA_VERSION}")
+
+
+def _check_schema(path: Path, database: sqlite3.Connection) -> None:
+    _check_version(path, database, may_be_empty=True)
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables:
         database.executescript(
             f"BEGIN; PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"

@@ -15,10 +15,22 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
 
+from streamproc.shell.journal import JournalCorrupt, JournalFailed, JournalTooNew, read_only
 from streamproc.wire import BadLine, Received, read_lines
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+
+UNREADABLE = (
+    BadLine,
+    OSError,
+    EOFError,
+    zstandard.ZstdError,
+    JournalTooNew,
+    JournalCorrupt,
+    JournalFailed,
+)
 
 
 class Unreadable(Exception):
@@ -26,13 +38,23 @@ class Unreadable(Exception):
 
 
 def read_files(paths: Iterable[str]) -> Iterator[Received]:
-    """The messages of several recordings, one after the other; `-` is standard input."""
+    """The messages of several recordings, one after the other; `-` is standard input, `.db` a journal."""
     for path in paths:
         try:
+            if path.endswith(".db"):
+                yield from _journaled(path)
+                continue
             with _opened(path) as file:
                 yield from read_lines(file)
-        except (BadLine, OSError, EOFError, zstandard.ZstdError) as error:
+        except UNREADABLE as error:
             raise Unreadable(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _journaled(path: str) -> Iterator[Received]:
+    with read_only(path) as journal:
+        for batch in journal.read(journal.first_position):
+            for message in batch.messages:
+                yield Received(batch.received_ms, message.topic, message.payload, message.retained)
 
 
 @contextmanager

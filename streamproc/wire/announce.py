@@ -68,7 +68,7 @@ def _payload(change: Change, ruleset: str) -> AlertPayload:
         onset=rfc3339(change.onset_ms),
         detected=rfc3339(change.detected_ms),
         ended=_time(change.ended_ms),
-        evidence=_evidence(change.evidence),
+        evidence=evidence_shown(change.evidence),
         citation=Citation(
             section=rule.citation.section,
             page=rule.citation.page,
@@ -82,7 +82,8 @@ def _time(at_ms: int | None) -> str | None:
     return None if at_ms is None else rfc3339(at_ms)
 
 
-def _evidence(evidence: CoreEvidence) -> Evidence:
+def evidence_shown(evidence: CoreEvidence) -> Evidence:
+    """What an alert was decided from, as the contract has it."""
     dose = [_channel(channel) for channel in evidence.channels] or None
     window = evidence.map
     if window is None:
@@ -197,14 +198,15 @@ def _sentence(clause: Clause) -> str:
         return f"{clause.name}: unknown, {clause.why}"
     told = f"{clause.name}: not met"
     if clause.value is not None:
-        told += f", {_figure(clause.value)}"
+        told += f", {figure(clause.value)}"
     if clause.limit is not None:
-        told += f" against {_figure(clause.limit)}"
+        told += f" against {figure(clause.limit)}"
     unit = "" if clause.unit == "1" else clause.unit
     return f"{told} {unit}".rstrip()
 
 
-def _figure(value: object) -> str:
+def figure(value: object) -> str:
+    """A clause's value or limit in few digits."""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -10,7 +10,7 @@ The order of checks is fixed; the first that fails is told:
 5. fields, in the order of `diagnosis.ORDER`, with the model's ranges last; where an impossible MAP
    is the only fault, the refusal carries it as an artefact
 6. `bed_mismatch`, then a time that does not exist (`bad_time`)
-7. the site's own limits: `unknown_drug`, `out_of_range`
+7. the site's own limits: `unknown_drug`, `out_of_range`, and `unknown_value` for a profile that is off
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from streamproc.core.events import (
     Observation,
     ObservationKind,
     PatientContext,
+    Profile,
     PumpStatus,
     Quantity,
 )
@@ -88,6 +89,8 @@ class Decoder:
     weight_kg_min: float = 0.2
     map_low_mmhg: float = 10
     map_high_mmhg: float = 250
+    profiles: frozenset[Profile] = frozenset(Profile)
+    """The patient profiles that the site has turned on."""
 
     def decode(
         self, topic: str, payload: bytes, received_ms: int, retained: bool = False
@@ -178,7 +181,7 @@ class Decoder:
             address.bed,
             message.session,
             self._weight_kg(message.weight),
-            message.profile,
+            self._profile(message.profile),
             message.age_group.value,
             message.pregnant,
             message.beta_blocked,
@@ -221,6 +224,13 @@ class Decoder:
             detail = f"drug: {shown(spelling)} is not in the drug library; right would be {known}"
             raise Refused(Reason.UNKNOWN_DRUG, detail)
         return name
+
+    def _profile(self, profile: Profile) -> Profile:
+        if profile not in self.profiles:
+            on = ", ".join(sorted(self.profiles))
+            detail = f"profile: {shown(profile.value)} is not turned on at this site; right would be {on}"
+            raise Refused(Reason.UNKNOWN_VALUE, detail)
+        return profile
 
     def _weight_kg(self, weight: Weight | None) -> float | None:
         if weight is None:

@@ -100,8 +100,9 @@ def test_evidence_counts_the_sample_that_held_at_the_window_start() -> None:
     used = trend.samples(35, 20)
     assert used.count == 3
     assert (used.first, used.last) == (SampleId("MON-1", "b1", 1), SampleId("MON-1", "b1", 3))
-    expired = trend.samples(55, 20)
-    assert (expired.count, expired.first) == (1, SampleId("MON-1", "b1", 3))
+    trend.add(70, 5, 15, SampleId("MON-1", "b1", 4))
+    past_a_gap = trend.samples(72, 20)
+    assert (past_a_gap.count, past_a_gap.first) == (1, SampleId("MON-1", "b1", 4))
 
 
 def test_a_trend_restored_from_json_is_the_same_trend() -> None:

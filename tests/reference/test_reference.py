@@ -105,7 +105,6 @@ def test_the_comparison_notices_another_target() -> None:
     assert "MAP-LOW" not in [each.rule for each in reference(meant.facts())]
 
 
-@pytest.mark.xfail(strict=True, reason="a cuff reading beside the line cuts the line's usual interval short")
 def test_a_cuff_beside_a_line_does_not_make_the_line_look_lost() -> None:
     """A line that speaks once a minute is not lost 15 s later because a cuff spoke 5 s before it."""
     told = History(

@@ -22,7 +22,7 @@ from contract_examples import (
     written,
 )
 
-from streamproc.core.events import MapSample, MapSource
+from streamproc.core.events import MapSample, MapSource, PatientContext, Profile
 from streamproc.wire import Reason, Rejected
 
 DECODER = decoder()
@@ -617,6 +617,24 @@ def test_an_artefact_needs_everything_else_to_be_right(
 )
 def test_of_several_faults_the_first_in_order_is_told(payload: bytes, reason: Reason) -> None:
     assert refused("map", payload).reason is reason
+
+
+@pytest.mark.parametrize("profile", ["anaphylaxis", "pediatric"])
+def test_a_profile_that_is_off_is_refused_and_the_refusal_says_so(profile: str) -> None:
+    """C12: their figures are not to be used before the site has decided to."""
+    site = decoder(profiles=frozenset({Profile.GENERAL, Profile.SEPTIC_SHOCK}))
+    refused = site.decode(TOPIC["patient"], changed(PATIENT, profile=profile), RECEIVED_MS)
+    assert isinstance(refused, Rejected)
+    assert refused.reason is Reason.UNKNOWN_VALUE
+    wrong = f"profile: '{profile}' is not turned on at this site"
+    assert refused.detail == f"{wrong}; right would be general, septic_shock"
+
+
+def test_a_profile_that_is_on_is_taken() -> None:
+    site = decoder(profiles=frozenset({Profile.GENERAL, Profile.PEDIATRIC}))
+    taken = site.decode(TOPIC["patient"], changed(PATIENT, profile="pediatric"), RECEIVED_MS)
+    assert isinstance(taken, PatientContext)
+    assert taken.profile is Profile.PEDIATRIC
 
 
 def test_a_refusal_is_printable_and_short() -> None:

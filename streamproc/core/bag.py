@@ -1,0 +1,29 @@
+"""How long the rest of a bag lasts: volume left by the rate at which it runs.
+
+Computed from one report of a channel; the pump's own weight comes before the patient's, because it
+is what the pump turned a weight-based rate into mL with.
+"""
+
+from __future__ import annotations
+
+from streamproc.core.dose import exact, ml_per_min
+from streamproc.core.events import PumpStatus
+from streamproc.core.finding import Finding, found, unknown
+from streamproc.core.terms import Drug
+
+SECONDS_PER_MINUTE = 60
+
+
+def lasts_less_than(limit_s: int, status: PumpStatus, drug: Drug, weight_kg: float | None) -> Finding:
+    """Whether an infusing channel's bag runs empty sooner than the limit; one without a volume tells nothing
+    and is not asked."""
+    name = f"bag of channel {status.channel}"
+    if status.volume_remaining_ml is None:
+        return found(name, False, value="no volume reported")
+    rate = ml_per_min(status, drug, weight_kg)
+    if rate is None:
+        return unknown(name, "its rate in mL/h cannot be told")
+    volume = exact(status.volume_remaining_ml)
+    short = volume * SECONDS_PER_MINUTE < limit_s * rate
+    left_min = float(volume / rate) if rate else None
+    return found(name, short, value=left_min, limit=limit_s / SECONDS_PER_MINUTE, unit="min")

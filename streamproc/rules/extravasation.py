@@ -1,0 +1,110 @@
+"""EXTRAVASATION: norepinephrine may run into the tissue, by the eye of a nurse or by the pump.
+
+Stays until somebody has seen it, whatever is charted or measured after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
+from streamproc.core.chart import Chart, Reads
+from streamproc.core.events import ObservationKind
+from streamproc.core.finding import Finding, any_of, found, negated
+from streamproc.core.infusion import Channel
+from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.terms import PumpAlarm
+from streamproc.rules.parameters import Mg, MgPerKg, Ml
+
+SEEN_AT_SITE = "extravasation observed"
+OCCLUDED = "downstream occlusion of a peripheral line"
+
+ADULT_ADVICE = (
+    "Stop the infusion there; infiltrate phentolamine {adult_min_mg:g}-{adult_max_mg:g} mg in "
+    "{adult_min_ml:g}-{adult_max_ml:g} mL saline at the site at once, to prevent necrosis."
+)
+CHILD_ADVICE = (
+    "Stop the infusion there; infiltrate phentolamine {pediatric_min_mg_per_kg:g}-"
+    "{pediatric_max_mg_per_kg:g} mg/kg, up to {pediatric_max_mg:g} mg, in {pediatric_ml:g} mL saline at the "
+    "site at once, to prevent necrosis."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Extravasation:
+    """The phentolamine that the advice names: for adults, and for children by weight."""
+
+    adult_min_mg: Mg
+    adult_max_mg: Mg
+    adult_min_ml: Ml
+    adult_max_ml: Ml
+    pediatric_min_mg_per_kg: MgPerKg
+    pediatric_max_mg_per_kg: MgPerKg
+    pediatric_max_mg: Mg
+    pediatric_ml: Ml
+
+
+def judge(chart: Chart, p: Extravasation) -> Judgement:
+    alert = chart.alert("EXTRAVASATION")
+    observed, occluded = _observed(chart, alert), _occluded(chart, alert)
+    cause = any_of(observed, occluded)
+    seen = found("acknowledged", alert.acknowledged_ms is not None)
+    return Judgement(
+        levels=(Level(Priority.HIGH, cause),),
+        clears=(Clear(any_of(seen, negated(cause))),),
+        variant=SEEN_AT_SITE if observed.met else OCCLUDED if occluded.met else alert.variant,
+    )
+
+
+def _observed(chart: Chart, alert: Alert) -> Finding:
+    """Whether the newest observation says so, and came after the last one was dealt with."""
+    newest = chart.observations.last(ObservationKind.EXTRAVASATION)
+    there = newest is not None and newest.present and not _dealt_with(newest.time_ms, alert)
+    return found("extravasation", there)
+
+
+def _occluded(chart: Chart, alert: Alert) -> Finding:
+    """Whether a peripheral line of norepinephrine is occluded since the last alert was dealt with."""
+    now = any(_is_occluded_peripheral(chart, bag) for bag in chart.infusions.channels.values())
+    since_ms = chart.met_since("EXTRAVASATION occlusion", found("occluded", now))
+    return found("peripheral occlusion", since_ms is not None and not _dealt_with(since_ms, alert))
+
+
+def _dealt_with(at_ms: int, alert: Alert) -> bool:
+    """Whether a cause of that instant was acknowledged with an alert that has ended."""
+    return not alert.open and alert.acknowledged_ms is not None and at_ms <= alert.acknowledged_ms
+
+
+def _is_occluded_peripheral(chart: Chart, bag: Channel) -> bool:
+    terms, status = chart.terms, bag.status
+    if status.drug != terms.titrated_drug or not terms.site.is_peripheral(status.route):
+        return False
+    return any(terms.alarm_meaning(code) is PumpAlarm.DOWNSTREAM_OCCLUSION for code in status.alarms)
+
+
+def word(chart: Chart, p: Extravasation, alert: Alert) -> Wording:
+    advice = CHILD_ADVICE if chart.is_child else ADULT_ADVICE
+    return Wording(
+        text=f"Norepinephrine into tissue? {alert.variant.capitalize()}",
+        advice=advice.format_map(asdict(p)),
+        with_dose=True,
+    )
+
+
+RULE = RuleDefinition(
+    id="EXTRAVASATION",
+    version=1,
+    kind=Kind.PHYSIOLOGICAL,
+    citation=Citation("Management of Extravasation", "Before and around the infusion", "S"),
+    reads=Reads.OBSERVATIONS | Reads.PUMPS | Reads.CONTEXT | Reads.ALERTS,
+    sentence=(
+        "If extravasation is observed, or a peripheral line of norepinephrine is occluded downstream, alert "
+        "(high): phentolamine {adult_min_mg}-{adult_max_mg} mg in {adult_min_ml}-{adult_max_ml} mL saline at "
+        "the site; children {pediatric_min_mg_per_kg}-{pediatric_max_mg_per_kg} mg/kg up to "
+        "{pediatric_max_mg} mg in {pediatric_ml} mL. It latches. Clear when acknowledged."
+    ),
+    parameters=Extravasation,
+    judge=judge,
+    word=word,
+    latches=True,
+)

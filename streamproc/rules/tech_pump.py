@@ -1,0 +1,108 @@
+"""TECH-PUMP: a pump says that something is wrong with it, or its norepinephrine is about to run out.
+
+Any drug's pump counts. A pump that is out of contact keeps what it last said: silence mends nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
+from streamproc.core.bag import lasts_less_than
+from streamproc.core.chart import Chart, Reads
+from streamproc.core.finding import Finding, any_of, found, negated, unknown
+from streamproc.core.infusion import Channel
+from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.terms import PumpAlarm
+from streamproc.rules.parameters import Seconds
+from streamproc.rules.phrase import SECONDS_PER_MINUTE, minutes
+
+
+@dataclass(frozen=True, slots=True)
+class TechPump:
+    """How long before its end an infusion of norepinephrine is near it; codes are `pump_alarms`."""
+
+    near_end_s: Seconds
+
+
+def judge(chart: Chart, p: TechPump) -> Judgement:
+    channels = [channel for _, channel in sorted(chart.infusions.channels.items())]
+    wrong = any_of(*(troubled(chart, p, channel) for channel in channels), found("pump trouble", False))
+    variant = "; ".join(_troubles(chart, p)) or chart.alert("TECH-PUMP").variant
+    return Judgement(
+        levels=(Level(Priority.MEDIUM, wrong),), clears=(Clear(negated(wrong)),), variant=variant
+    )
+
+
+def troubled(chart: Chart, p: TechPump, channel: Channel) -> Finding:
+    """Whether a channel alarms or is near its end; unknown where a lost one last said so."""
+    alarms = ", ".join(channel.status.alarms)
+    alarm = found(f"alarm of channel {channel.status.channel}", bool(alarms), value=alarms or "none")
+    trouble = any_of(alarm, near_end(chart, p, channel))
+    if channel.lost and trouble.met:
+        return unknown(f"channel {channel.status.channel}", "it is out of contact since it alarmed")
+    return trouble
+
+
+def near_end(chart: Chart, p: TechPump, channel: Channel) -> Finding:
+    """Whether what is left of a running norepinephrine bag lasts less than the limit."""
+    status, terms = channel.status, chart.terms
+    if not channel.infusing or status.drug != terms.titrated_drug:
+        return found(f"bag of channel {status.channel}", False)
+    return lasts_less_than(p.near_end_s, status, terms.drugs[status.drug], chart.infusions.weight_kg)
+
+
+def _troubles(chart: Chart, p: TechPump) -> list[str]:
+    """What each channel says, in words, by channel; computed nearness only where no code said it."""
+    told = []
+    for name, channel in sorted(chart.infusions.channels.items()):
+        words = list(dict.fromkeys(_in_words(chart, code) for code in channel.status.alarms))
+        if near_end(chart, p, channel).met and PumpAlarm.NEAR_END not in words:
+            words.append(PumpAlarm.NEAR_END)
+        if words:
+            told.append(f"{', '.join(words)} ({channel.status.drug}, channel {name})")
+    return told
+
+
+def _in_words(chart: Chart, code: str) -> str:
+    meaning = chart.terms.alarm_meaning(code)
+    return f"{meaning} {code}" if meaning is PumpAlarm.OTHER else meaning
+
+
+def word(chart: Chart, p: TechPump, alert: Alert) -> Wording:
+    left = [
+        clause.value
+        for channel in chart.infusions.running(chart.terms.titrated_drug)
+        for clause in near_end(chart, p, channel).clauses
+        if isinstance(clause.value, float)
+    ]
+    short = [left_min for left_min in left if left_min * SECONDS_PER_MINUTE < p.near_end_s]
+    return Wording(
+        text=f"Pump: {alert.variant}",
+        advice=(
+            "Go to the pump: clear the line, close the door or mend its power as it says, and have the next "
+            f"bag running before the present one is {minutes(p.near_end_s)} from its end."
+        ),
+        figure="pump in order",
+        value=min(short, default=None),
+        limit=p.near_end_s / SECONDS_PER_MINUTE if short else None,
+        unit="min" if short else "",
+        with_dose=True,
+    )
+
+
+RULE = RuleDefinition(
+    id="TECH-PUMP",
+    version=1,
+    kind=Kind.TECHNICAL,
+    citation=Citation("Administration Route", "Technical", "E"),
+    reads=Reads.PUMPS | Reads.VOLUME | Reads.CONTEXT,
+    sentence=(
+        "If a pump alarms (occlusion, air in line, empty, door, battery, near end of infusion, or any other"
+        " code), or what is left of a norepinephrine bag lasts less than {near_end_s} s at its rate, alert"
+        " (medium). Clear once no pump alarms and none is near its end."
+    ),
+    parameters=TechPump,
+    judge=judge,
+    word=word,
+)

@@ -1,0 +1,105 @@
+"""VASOCONSTRICTION: the skin or the kidney gets too little blood while the dose rises.
+
+Judged from reading to reading; only a later reading of the same sign ends it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
+from streamproc.core.chart import Chart, Reads, ms
+from streamproc.core.events import ObservationKind
+from streamproc.core.finding import NEVER, Finding, all_of, any_of, found, unknown
+from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.rules.parameters import RefillSeconds, Seconds, Share
+from streamproc.rules.phrase import SECONDS_PER_HOUR
+from streamproc.rules.signs import Signs, mended, shown_signs
+
+REFILL = "poor capillary refill"
+URINE = "urine output falling"
+
+
+@dataclass(frozen=True, slots=True)
+class Vasoconstriction:
+    """When refill is poor, when urine has fallen, and how long after an increase the dose is rising."""
+
+    refill_max_s: RefillSeconds
+    urine_span_s: Seconds
+    urine_share: Share
+    rising_for_s: Seconds
+
+
+def judge(chart: Chart, p: Vasoconstriction) -> Judgement:
+    signs, alert = _signs(chart, p), chart.alert("VASOCONSTRICTION")
+    return Judgement(
+        levels=(Level(Priority.LOW, all_of(_dose_rising(chart, p), any_of(*signs.values()))),),
+        clears=(Clear(mended(signs, alert)),),
+        variant=shown_signs(signs, alert),
+    )
+
+
+def _signs(chart: Chart, p: Vasoconstriction) -> Signs:
+    return {REFILL: _refill_poor(chart, p), URINE: _urine_falling(chart, p)}
+
+
+def _refill_poor(chart: Chart, p: Vasoconstriction) -> Finding:
+    newest = chart.observations.last(ObservationKind.CAPILLARY_REFILL)
+    if newest is None:
+        return unknown(REFILL, "never observed")
+    return found(REFILL, newest.figure > p.refill_max_s, value=newest.figure, limit=p.refill_max_s, unit="s")
+
+
+def _urine_falling(chart: Chart, p: Vasoconstriction) -> Finding:
+    """Whether the span that ends with the newest reading gave less than a share of the span before."""
+    kind, seen = ObservationKind.URINE_OUTPUT, chart.observations
+    newest, span_ms = seen.last(kind), ms(p.urine_span_s)
+    if newest is None:
+        return unknown(URINE, "never measured")
+    before = seen.sum_before(kind, newest.time_ms - span_ms, span_ms)
+    now = seen.sum_before(kind, newest.time_ms, span_ms)
+    if before is None or now is None:
+        return unknown(URINE, f"not measured over twice {p.urine_span_s // SECONDS_PER_HOUR} h")
+    limit = round(p.urine_share * before, 9)
+    return found(URINE, now < limit, value=now, limit=limit, unit="mL")
+
+
+def _dose_rising(chart: Chart, p: Vasoconstriction) -> Finding:
+    """Whether the last change of the dose was an increase, not long ago."""
+    titration = chart.norepinephrine
+    if titration.changed_ms is None or not titration.changed_up:
+        return found("dose rising", False)
+    ends_ms = titration.changed_ms + ms(p.rising_for_s)
+    rising = chart.now_ms < ends_ms
+    return found("dose rising", rising, ends_ms if rising else NEVER)
+
+
+def word(chart: Chart, p: Vasoconstriction, alert: Alert) -> Wording:
+    refill = chart.observations.last(ObservationKind.CAPILLARY_REFILL)
+    by_refill = REFILL in alert.variant and refill is not None
+    return Wording(
+        text=f"Excessive vasoconstriction? {alert.variant.capitalize()} while the dose rises",
+        advice="Feel the extremities; look for hypovolaemia, and the lowest dose that holds the pressure.",
+        figure="" if refill is None else f"refill {refill.figure:g} s",
+        value=refill.figure if by_refill and refill is not None else None,
+        limit=p.refill_max_s if by_refill else None,
+        unit="s" if by_refill else "mL",
+        with_dose=True,
+    )
+
+
+RULE = RuleDefinition(
+    id="VASOCONSTRICTION",
+    version=1,
+    kind=Kind.PHYSIOLOGICAL,
+    citation=Citation("Monitoring for Adverse Effects", "Before and around the infusion", "S, E"),
+    reads=Reads.OBSERVATIONS | Reads.DOSE,
+    sentence=(
+        "If, within {rising_for_s} s after an increase of the dose, capillary refill takes more than "
+        "{refill_max_s} s, or urine over {urine_span_s} s is less than {urine_share} of that of the "
+        "{urine_span_s} s before, alert (low). Clear at the next reading that is better."
+    ),
+    parameters=Vasoconstriction,
+    judge=judge,
+    word=word,
+)

@@ -1,0 +1,96 @@
+"""WEAN-FAIL: the pressure did not hold after a reduction; the patient needs the last dose back.
+
+A stop is the last reduction, once it can no longer be a change-over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
+from streamproc.core.chart import Chart, Reads, milli
+from streamproc.core.dose import NANO
+from streamproc.core.events import MILLI
+from streamproc.core.finding import Finding, all_of, found, negated
+from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.rules.parameters import Mmhg, Seconds
+from streamproc.rules.phrase import map_figure, mean_map_mmhg, minutes, shown
+
+
+@dataclass(frozen=True, slots=True)
+class WeanFail:
+    """The window of the MAP, and how far above target it must be again; for how long a reduction counts
+    is the shared term `wean_interval_s`."""
+
+    window_s: Seconds
+    hysteresis_mmhg: Mmhg
+
+
+def judge(chart: Chart, p: WeanFail) -> Judgement:
+    low = chart.mean_map_below(chart.target_milli, p.window_s)
+    not_back = chart.mean_map_below(chart.target_milli + milli(p.hysteresis_mmhg), p.window_s)
+    return Judgement(
+        levels=(Level(Priority.MEDIUM, all_of(recently_reduced(chart), low)),),
+        clears=(Clear(all_of(chart.map_heard(), negated(not_back))),),
+    )
+
+
+def recently_reduced(chart: Chart) -> Finding:
+    """Whether the last change of the dose was a reduction, or a stop, within one weaning interval."""
+    reduced_ms, asked_again_ms = reduction_ms(chart), chart.course.grace_ends_after(chart.now_ms)
+    if reduced_ms is None or chart.now_ms >= reduced_ms + chart.terms.peak_span_ms:
+        return found("reduced lately", False, asked_again_ms)
+    until_ms = min(asked_again_ms, reduced_ms + chart.terms.peak_span_ms)
+    return found("reduced lately", True, until_ms, (chart.now_ms - reduced_ms) / MILLI, unit="s")
+
+
+def reduction_ms(chart: Chart) -> int | None:
+    """When the dose was last changed, if that was downwards."""
+    course = chart.course
+    if not course.under_way(chart.now_ms):
+        return course.ended_ms
+    step = course.newest_step
+    return None if step is None or step.up else step.at_ms
+
+
+def word(chart: Chart, p: WeanFail, alert: Alert) -> Wording:
+    value, limit = mean_map_mmhg(chart, p.window_s), chart.target_milli / MILLI
+    told = "unknown" if value is None else shown(value, limit)
+    last = _last_dose(chart)
+    return Wording(
+        text=f"MAP {told} < {limit:g} for {minutes(p.window_s)} after a reduction from {last}",
+        advice=f"Go back to the last dose ({last}); continue until pressure and perfusion hold without it.",
+        figure=map_figure(value),
+        value=value,
+        limit=limit,
+        unit="mm[Hg]",
+        window_s=p.window_s,
+        with_dose=True,
+    )
+
+
+def _last_dose(chart: Chart) -> str:
+    """The dose before the reduction."""
+    stop, step = chart.norepinephrine.stop, chart.course.newest_step
+    if stop is not None:
+        return f"{stop.from_nano / NANO:.4g} mcg/kg/min"
+    if step is None:
+        return "what it was"
+    return f"{step.amounts[0] / NANO:.4g} {'mcg/kg/min' if step.by_weight else 'mcg/min'}"
+
+
+RULE = RuleDefinition(
+    id="WEAN-FAIL",
+    version=1,
+    kind=Kind.PHYSIOLOGICAL,
+    citation=Citation("Weaning Protocol", "Weaning", "S"),
+    reads=Reads.MAP | Reads.DOSE | Reads.CONTEXT,
+    sentence=(
+        "If the dose was last reduced, or stopped, within one weaning interval and the time-weighted mean "
+        "MAP of {window_s} s is below target, alert (medium). Clear once that mean is {hysteresis_mmhg} mmHg "
+        "above target."
+    ),
+    parameters=WeanFail,
+    judge=judge,
+    word=word,
+)

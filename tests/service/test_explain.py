@@ -1,0 +1,188 @@
+"""`streamproc explain`: offline, from recordings or a journal, each clause as it stood at that instant."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import structlog
+from typer.testing import CliRunner, Result
+
+from streamproc.config import load
+from streamproc.shell.cli import app
+from streamproc.shell.explain import Past
+from streamproc.shell.journal import JournalFailed, JournalView, SqliteJournal, read_only
+from streamproc.shell.replay import Replay, read_files
+from streamproc.shell.service import Service
+from streamproc.wire import Received, rfc3339, write_line
+from streamproc.wire.announce import bed_state
+
+from .bedside import Bedside
+
+START_MS = 1_795_417_200_000
+BED = "icu-a/bed-7"
+STEP_MS = 5_000
+MINUTE_MS = 60_000
+
+
+def telemetry(minutes: int = 12) -> list[Received]:
+    """A bed at MAP 60 and 0.3 mcg/kg/min, every 5 s, received at once."""
+    bedside = Bedside(BED)
+    return [
+        Received(at_ms, topic, payload)
+        for at_ms in range(START_MS, START_MS + minutes * MINUTE_MS, STEP_MS)
+        for topic, payload in (bedside.pump(at_ms, 0.3), bedside.map(at_ms, 60))
+    ]
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "bed.jsonl"
+    path.write_bytes(b"".join(map(write_line, telemetry())))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def log_set_up_for_this_test_only() -> Iterator[None]:
+    """The command sets up logging to a terminal that is gone after it."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def explained(*words: object) -> Result:
+    return CliRunner().invoke(app, ["explain", *map(str, words)])
+
+
+def batches(messages: Sequence[Received]) -> Iterator[tuple[int, list[Received]]]:
+    for at_ms in dict.fromkeys(message.received_ms for message in messages):
+        yield at_ms, [message for message in messages if message.received_ms == at_ms]
+
+
+async def journaled(folder: Path, *, snapshot_at: int | None = None) -> SqliteJournal:
+    """A journal of the same telemetry, still open and locked as a running service has it."""
+    service, journal = Service(load()), SqliteJournal(folder / "journal.db")
+    for number, (at_ms, messages) in enumerate(batches(telemetry()), start=1):
+        await journal.append(at_ms, messages)
+        service.apply(at_ms, messages)
+        if number == snapshot_at:
+            kept = {"ruleset": "", "ward": service.ward.snapshot(), "outbox": {}}
+            await journal.save_snapshot(number, json.dumps(kept).encode())
+    return journal
+
+
+def test_every_clause_is_told_with_value_limit_and_unit(recording: Path) -> None:
+    """Met, not met and unknown are three answers here, too."""
+    told = explained("--bed", BED, "--rule", "MAP-LOW", "--at", rfc3339(START_MS + 6 * MINUTE_MS), recording)
+    assert told.exit_code == 0, told.output
+    assert f"MAP-LOW on {BED} at {rfc3339(START_MS + 6 * MINUTE_MS)}: active at medium since" in told.stdout
+    assert "  met      TWA(5 min): 60 against 65 mm[Hg]\n" in told.stdout
+    assert "  unknown  TWA(15 min): only 40% of 900 s is covered\n" in told.stdout
+    assert '"count":60' in told.stdout or '"count":61' in told.stdout
+
+
+def test_an_instant_before_the_wait_is_over_says_why_not(recording: Path) -> None:
+    told = explained("--bed", BED, "--rule", "MAP-LOW", "--at", rfc3339(START_MS + MINUTE_MS), recording)
+    assert "no alert; unknown" in told.stdout
+
+
+def test_an_alert_is_told_with_its_start_its_course_and_its_evidence(recording: Path) -> None:
+    changes = list(Replay(load()).changes(telemetry()))
+    start = next(change for change in changes if change.rule.id == "ESC-THRESHOLD")
+    told = explained(start.alert_id, recording)
+    assert told.exit_code == 0, told.output
+    assert told.stdout.startswith(f"{start.alert_id}: ESC-THRESHOLD on {BED}\n")
+    assert f"{rfc3339(start.time_ms)} start medium active: {start.wording.text}" in told.stdout
+    assert f"onset {rfc3339(start.onset_ms)}, detected {rfc3339(start.detected_ms)}" in told.stdout
+    assert "dose: 0.3 against 0.25 ug/kg/min" in told.stdout
+    assert '"dose_ug_per_kg_min":0.3' in told.stdout
+
+
+def test_the_reasons_against_weaning_are_those_of_the_bed_state(recording: Path) -> None:
+    """One list, wherever it is read."""
+    weaning = bed_state(Past(load(), [str(recording)]).bed_at(BED, None)).weaning
+    assert weaning is not None
+    assert weaning.reasons
+    told = explained("--bed", BED, "--rule", "WEAN-READY", recording).stdout
+    listed = told[told.index("reasons against\n") : told.index("evidence")].splitlines()[1:]
+    assert [line.strip() for line in listed] == weaning.reasons
+
+
+def test_explaining_a_rule_changes_nothing_about_it(recording: Path) -> None:
+    words = ("--bed", BED, "--rule", "MAP-LOW", recording)
+    assert explained(*words).stdout == explained(*words).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--bed", "icu-a/bed-9", "--rule", "MAP-LOW"], f"heard of were {BED}"),
+        (["--bed", BED, "--rule", "MAP-HIGH"], "known are"),
+        (["--bed", BED, "--rule", "MAP-LOW", "--set", "rules.MAP-LOW.enabled=false"], "off at this site"),
+        (["--bed", BED, "--rule", "MAP-LOW", "--at", "noon"], "--at"),
+        (["--bed", BED], "say which"),
+        (["al-0123456789"], "did not start in this telemetry"),
+    ],
+)
+def test_what_is_not_known_ends_with_2_and_says_what_is(
+    recording: Path, words: list[str], complaint: str
+) -> None:
+    told = explained(*words, recording)
+    assert told.exit_code == 2
+    assert complaint in told.output
+
+
+def test_it_says_that_it_needs_telemetry() -> None:
+    told = explained("--bed", BED, "--rule", "MAP-LOW")
+    assert told.exit_code == 2
+    assert "--state" in told.output
+
+
+# --- a journal that a service holds ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("snapshot_at", [None, 40])
+async def test_a_journal_explains_what_its_recording_explains(
+    tmp_path: Path, recording: Path, snapshot_at: int | None
+) -> None:
+    """While the service holds the lock, with a snapshot to begin from or without."""
+    async with await journaled(tmp_path, snapshot_at=snapshot_at):
+        for words in (["--at", rfc3339(START_MS + 6 * MINUTE_MS)], []):
+            asked = ["--bed", BED, "--rule", "MAP-LOW", *words]
+            from_journal = explained(*asked, "--state", tmp_path)
+            assert from_journal.exit_code == 0, from_journal.output
+            assert from_journal.stdout == explained(*asked, recording).stdout
+
+
+async def test_a_journal_is_replayed_like_its_recording(tmp_path: Path, recording: Path) -> None:
+    async with await journaled(tmp_path):
+        replays = [
+            list(Replay(load()).alerts(read_files([str(path)])))
+            for path in (tmp_path / "journal.db", recording)
+        ]
+    assert len(replays[0]) > 1
+    assert replays[0] == replays[1]
+
+
+async def test_a_view_stays_at_its_moment_while_the_service_writes_on(tmp_path: Path) -> None:
+    """What is appended or forgotten meanwhile is neither seen nor missed."""
+    async with await journaled(tmp_path, snapshot_at=100) as journal:
+        with read_only(tmp_path / "journal.db") as view:
+            last = view.position
+            await journal.append(START_MS * 2, [])
+            assert await journal.forget_before(50) > 0
+            assert [batch.position for batch in view.read(view.first_position)] == list(range(1, last + 1))
+
+
+def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_bytes(b"")
+    for path in (tmp_path / "none.db", tmp_path / "journal.db"):
+        with pytest.raises(JournalFailed, match=path.name), read_only(path) as view:
+            assert isinstance(view, JournalView)
+    told = explained("--bed", BED, "--rule", "MAP-LOW", "--state", tmp_path)
+    assert told.exit_code == 2
