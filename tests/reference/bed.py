@@ -65,6 +65,11 @@ class Bed:
         """0, 1 or 2: how badly the MAP signal is lost."""
         return pressures.lost(self.readings, self.terms)
 
+    @cached_property
+    def monitor_sends(self) -> Course[bool]:
+        """Whether a monitor still sends, be it artefacts."""
+        return pressures.sends(self.readings, self.terms)
+
     def below(self, minutes: int, above_target: int = 0) -> Course[bool | None]:
         """Whether the mean of so many minutes is below target (plus a margin); None: not evaluable."""
         window = Window(self.map, minutes * MINUTE_MS)

@@ -35,7 +35,8 @@ def channels(reports: Sequence[Report], terms: Terms) -> list[Channel]:
 
 
 def _channel(reports: Sequence[Report], terms: Terms) -> Channel:
-    waits = silences([each.time_ms for each in reports], terms.pump_interval_ms, terms.pump_lost_ms)
+    times_ms = [each.time_ms for each in reports]
+    waits = silences(times_ms, terms.pump_interval_ms, terms.pump_interval_max_ms, terms.pump_lost_ms)
     ends = [*(each.time_ms for each in reports[1:]), -DAWN_MS]
     dose: list[tuple[int, Fraction | None]] = []
     lost: list[tuple[int, bool]] = []

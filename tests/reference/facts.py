@@ -66,6 +66,7 @@ class Terms:
     hold_ms: tuple[tuple[str, int], ...] = (("arterial", 60_000), ("cuff", 900_000))
     interval_ms: tuple[tuple[str, int], ...] = (("arterial", 1_000), ("cuff", 300_000))
     pump_interval_ms: int = 1_000
+    pump_interval_max_ms: int = 60_000
     map_lost_ms: int = 15_000
     pump_lost_ms: int = 15_000
     hold_back_ms: int = 2_000

@@ -97,37 +97,71 @@ class Window:
         return judged(low, [*self.breaks(), *limit.times[1:]])
 
 
-def usual_interval(times_ms: Sequence[int], unknown_ms: int) -> int:
+def usual(gaps_ms: Sequence[int], unknown_ms: int) -> int:
     """The median of the last five intervals (of two, the lower), or what is taken for it at first."""
-    gaps = [later - earlier for earlier, later in pairwise(times_ms)][-5:]
-    return median_low(gaps) if gaps else unknown_ms
+    return median_low(gaps_ms[-5:]) if gaps_ms else unknown_ms
 
 
-def silences(times_ms: Sequence[int], unknown_ms: int, least_ms: int) -> list[tuple[int, int]]:
-    """(time, since when silence after it would be loss) of each of these instants."""
-    return [
-        (time_ms, time_ms + max(3 * usual_interval(times_ms[: n + 1][-6:], unknown_ms), least_ms))
-        for n, time_ms in enumerate(times_ms)
-    ]
+def silences(
+    times_ms: Sequence[int], unknown_ms: int, longest_ms: int, least_ms: int
+) -> list[tuple[int, int]]:
+    """(time, since when silence after it would be loss) of each of these instants.
+
+    A pause longer than the longest interval was a loss, and tells nothing of what is usual."""
+    gaps_ms: list[int] = []
+    waits: list[tuple[int, int]] = []
+    for earlier, time_ms in pairwise([None, *times_ms]):
+        if earlier is not None and time_ms - earlier <= longest_ms:
+            gaps_ms.append(time_ms - earlier)
+        waits.append((time_ms, time_ms + max(3 * usual(gaps_ms, unknown_ms), least_ms)))
+    return waits
+
+
+def patience(readings: Sequence[Pressure], terms: Terms) -> list[int]:
+    """How long the silence after each reading may be, by the source in force and its usual interval.
+
+    Until a valid one came, the first reading's source; artefacts tell nothing of the interval, nor
+    does a cuff beside a line."""
+    entered = set(map(id, in_force(readings, terms)))
+    unknown_ms, longest_ms = dict(terms.interval_ms), dict(terms.hold_ms)
+    source, last_ms, gaps_ms = readings[0].source if readings else "", DAWN_MS, list[int]()
+    allowed: list[int] = []
+    for each in readings:
+        if id(each) in entered:
+            if each.source != source:
+                source, gaps_ms = each.source, []
+            elif each.time_ms - last_ms <= longest_ms[source]:
+                gaps_ms.append(each.time_ms - last_ms)
+            last_ms = each.time_ms
+        allowed.append(max(3 * usual(gaps_ms, unknown_ms[source]), terms.map_lost_ms))
+    return allowed
 
 
 def lost(readings: Sequence[Pressure], terms: Terms) -> Course[int]:
     """0: there is a signal (or never was); 1: lost; 2: lost, and nothing for a minute.
 
-    Any valid reading is a signal; how long its silence may be goes by the source that is in force."""
-    valid = [each for each in readings if each.valid]
-    entered = set(map(id, in_force(readings, terms)))
+    Any valid reading is a signal, and before one came, the first of any kind."""
+    signs = [
+        (each.time_ms, wait_ms)
+        for n, (each, wait_ms) in enumerate(zip(readings, patience(readings, terms), strict=True))
+        if each.valid or n == 0
+    ]
     changes: list[tuple[int, int]] = []
-    of_source: list[Pressure] = []
-    for each, following in zip(valid, [*valid[1:], None], strict=False):
-        if id(each) in entered:
-            of_source = [*of_source, each] if of_source and of_source[-1].source == each.source else [each]
-        unknown_ms = dict(terms.interval_ms)[of_source[-1].source]
-        usual_ms = usual_interval([e.time_ms for e in of_source[-6:]], unknown_ms)
-        lost_ms = each.time_ms + max(3 * usual_ms, terms.map_lost_ms)
-        steps = [(each.time_ms, 0), (lost_ms, 1), (max(lost_ms, each.time_ms + 60_000), 2)]
-        changes += [step for step in steps if following is None or step[0] < following.time_ms]
+    for (time_ms, wait_ms), following_ms in zip(signs, [*(t for t, _ in signs[1:]), -DAWN_MS], strict=False):
+        steps = [(time_ms, 0), (time_ms + wait_ms, 1), (time_ms + max(wait_ms, 60_000), 2)]
+        changes += [step for step in steps if step[0] < following_ms]
     return course(0, changes)
+
+
+def sends(readings: Sequence[Pressure], terms: Terms) -> Course[bool]:
+    """Whether readings of any kind, artefacts too, still come."""
+    changes: list[tuple[int, bool]] = []
+    following = [*(each.time_ms for each in readings[1:]), -DAWN_MS]
+    for each, wait_ms, following_ms in zip(readings, patience(readings, terms), following, strict=False):
+        changes.append((each.time_ms, True))
+        if each.time_ms + wait_ms < following_ms:
+            changes.append((each.time_ms + wait_ms, False))
+    return course(False, changes)
 
 
 def artefact_share(readings: Sequence[Pressure]) -> Window:

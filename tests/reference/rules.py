@@ -151,17 +151,18 @@ def _second_agent_life(
 
 
 def wean_fast(bed: Bed) -> list[Said]:
-    """WEAN-FAST: still running, at less than 75 % (0.5 % tolerance) of the last 30 minutes' highest."""
+    """WEAN-FAST: still running, at less than 75 % (0.5 % tolerance) of the last 30 minutes' highest.
+
+    A stop raises nothing and ends nothing: it is a deeper fall."""
     highest = _highest(bed.dose, HALF_HOUR_MS)
     unknown = recently(together(lambda dose: dose is None, bed.dose), HALF_HOUR_MS)
     remaining = Fraction(75, 100) * (1 - Fraction(5, 1000))
-
-    def fast(dose: Fraction | None, high: Fraction) -> bool:
-        return dose is not None and 0 < dose < remaining * high
-
-    met = together(fast, bed.dose, highest)
+    met = together(lambda dose, high: dose is not None and 0 < dose < remaining * high, bed.dose, highest)
     clear = together(
-        lambda fast, unknown, dose: dose == 0 or (not fast and not unknown), met, unknown, bed.dose
+        lambda dose, high, unknown: dose is not None and dose >= remaining * high and not unknown,
+        bed.dose,
+        highest,
+        unknown,
     )
     return alerts("WEAN-FAST", together(always("medium"), met), clear)
 
@@ -191,7 +192,7 @@ def wean_stop(bed: Bed) -> list[Said]:
     )
     running = together(lambda dose, heard: heard if dose is None else dose > 0, bed.dose, heard)
     said: list[Said] = []
-    for waited, end in _stops(bed.dose):
+    for waited, end in _stops(bed.dose, bed.on_vasopressor):
         raised = next(
             (t for b, e in waited for t in [_raised(low, b, min(e, b + 5 * MINUTE_MS), e)] if t is not None),
             None,
@@ -206,17 +207,21 @@ def wean_stop(bed: Bed) -> list[Said]:
     return said
 
 
-def _stops(dose: Course[Fraction | None]) -> list[tuple[list[tuple[int, int]], int]]:
-    """(spans in which the dose is known to be 0, resumed) of each stop from 0.05 or more."""
+def _stops(dose: Course[Fraction | None], infusing: Course[bool]) -> list[tuple[list[tuple[int, int]], int]]:
+    """(spans in which nothing is known to flow, resumed) of each stop from 0.05 or more.
+
+    A stop begins with a known 0; pumps that said they paused and fell silent do not interrupt it."""
     stops: list[tuple[list[tuple[int, int]], int]] = []
     last, spans = Fraction(0), list[tuple[int, int]]()
-    for begin, end, value in [*dose.runs(), (-DAWN_MS, -DAWN_MS, Fraction(1))]:
+    flow = together(lambda dose, on: (dose, on), dose, infusing)
+    for begin, end, (value, on) in [*flow.runs(), (-DAWN_MS, -DAWN_MS, (Fraction(1), True))]:
         if value is not None and value > 0:
             if spans and last >= Fraction("0.05"):
                 stops.append((spans, begin))
             last, spans = value, []
-        elif value is not None:
-            spans.append((begin, end))
+        elif value is not None or (spans and not on):
+            joins = spans and spans[-1][1] == begin
+            spans = [*spans[:-1], (spans[-1][0], end)] if joins else [*spans, (begin, end)]
     return stops
 
 
@@ -259,10 +264,11 @@ def tech_dose(bed: Bed) -> list[Said]:
 
 
 def tech_map_artefact(bed: Bed) -> list[Said]:
-    """TECH-MAP-ARTEFACT: more than a fifth of a minute, until less than a twentieth."""
+    """TECH-MAP-ARTEFACT: more than a fifth of a minute, until less than a twentieth and still heard."""
     share = pressures.artefact_share(bed.readings)
     met = together(always("low"), _more_than(share, Fraction(12_000)))
-    clear = together(lambda some: not some, _more_than(share, Fraction(2_999)))
+    few = together(lambda some: not some, _more_than(share, Fraction(2_999)))
+    clear = together(lambda few, sends: few and sends, few, bed.monitor_sends)
     return alerts("TECH-MAP-ARTEFACT", met, clear)
 
 

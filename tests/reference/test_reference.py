@@ -1,6 +1,6 @@
 """The product against the reference: the same alerts, at the same millisecond, over generated histories.
 
-A few hundred by default; more with REFERENCE_HISTORIES=5000, other ones with REFERENCE_SEED=1000000.
+A hundred by default; more with REFERENCE_HISTORIES=5000, other ones with REFERENCE_SEED=1000000.
 """
 
 from __future__ import annotations
