@@ -125,7 +125,7 @@ RULE = RuleDefinition(
     reads=Reads.DOSE | Reads.ALERTS,
     sentence=(
         "If one change of rate, concentration or weight moves the dose to {factor} times what it was or "
-        "more, or to 1/{factor} or less, alert (high); where the factor is within "
+        "more, or down by that factor, alert (high); where the factor is within "
         "{telling_tolerance_percent} % of one of {telling_factors} or of the weight, say that it may be a "
         "unit or concentration error. A start or a stop is no step. Clear when acknowledged (it latches), "
         "or when the dose is back within {back_factor} times what it was."
