@@ -143,7 +143,7 @@ def test_no_parameter_has_a_default_in_code(definition: RuleDefinition[Any]) -> 
 def test_the_unit_of_a_number_is_in_its_name(definition: RuleDefinition[Any]) -> None:
     unit = r"_(s|h|mmhg|percent|mg|ml|per_(kg_)?(min|h|day)|per_kg)$"
     shares = {"share_max", "clear_share", "urine_share", "coverage_min"}
-    counts = {"readings", "factor", "back_factor", "limit_mcg_per_min", "for_s"}
+    counts = {"readings", "factor", "back_factor", "telling_factors"}
     for field in fields(definition.parameters):
         assert field.name in shares | counts or re.search(unit, field.name), field.name
 
