@@ -114,3 +114,52 @@ def test_a_cuff_beside_a_line_does_not_make_the_line_look_lost() -> None:
         }
     )
     assert differences(told) == []
+
+
+READINGS = {
+    "a monitor that only sent artefacts is lost from its first sample on": (
+        {"map": Track((Spell("artefact", 3),))},
+        {"0m15s TECH-MAP-LOST start low", "1m0s TECH-MAP-LOST escalate medium"},
+        set(),
+    ),
+    "artefacts do not end by silence": (
+        {"map": Track((Spell(70_000, 3), Spell("artefact", 1), Spell("_", 10), Spell(70_000, 2)))},
+        {"3m12.001s TECH-MAP-ARTEFACT start low", "14m0s TECH-MAP-ARTEFACT end low"},
+        {"4m55s TECH-MAP-ARTEFACT end low"},
+    ),
+    "a stop does not end a reduction that was too fast": (
+        {"norepinephrine": Track((Spell(2_000, 5), Spell(1_000, 5), Spell("off", 40)))},
+        {"5m0s WEAN-FAST start medium", "40m0s WEAN-FAST end medium"},
+        {"10m0s WEAN-FAST end medium"},
+    ),
+    "a pump that paused and fell silent has stopped": (
+        {"norepinephrine": Track((Spell(2_000, 5), Spell("paused", 1), Spell("_", 10), Spell(2_000, 1)))},
+        {"10m0s WEAN-STOP start high", "16m0s WEAN-STOP end high"},
+        set(),
+    ),
+    "a pump that comes back now and then is lost each time": (
+        {
+            "norepinephrine": Track(
+                tuple(Spell(v, m) for _ in range(6) for v, m in ((2_000, 1), ("_", 4))), every_s=60
+            )
+        },
+        {f"{5 * nth}m15s TECH-PUMP-LOST start medium" for nth in range(6)},
+        set(),
+    ),
+    "a line that comes back now and then is lost each time": (
+        {"map": Track(tuple(Spell(v, m) for _ in range(6) for v, m in ((70_000, 1), ("_", 4))), every_s=60)},
+        {f"{5 * nth}m15s TECH-MAP-LOST start low" for nth in range(6)},
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_both_keep_to_an_agreed_reading(reading: str) -> None:
+    """What the page left open and decision 005 settles, whatever the seeds happen to draw."""
+    tracks, told, not_told = READINGS[reading]
+    one = History(tracks)
+    assert differences(one) == []
+    said = {f"{_clock(each)} {' '.join(each[1:])}" for each in reference(one.facts())}
+    assert told <= said, sorted(said)
+    assert not not_told & said, sorted(said)
