@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from tests.shell.conftest import mosquitto, start_mosquitto
@@ -15,6 +16,11 @@ from .processor import Processor
 __all__ = ["mosquitto", "start_mosquitto"]
 
 StartProcessor = Callable[..., Processor]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known that lets a person leave the loads out; nothing leaves them out by itself."""
+    config.addinivalue_line("markers", "load: puts a ward's load on the machine for a minute")
 
 
 @pytest_asyncio.fixture
