@@ -200,6 +200,7 @@ class Alert:
         self.acknowledged_by, self.acknowledged_ms = by, at_ms
         if self.stage is Stage.LATCHED:
             self.stage, self.ended_ms = Stage.QUIET, at_ms
+            self._begin_waits_anew()
             return Phase.END
         return Phase.UPDATE
 
@@ -237,11 +238,17 @@ class Alert:
         self.stage = stage
         if stage is Stage.QUIET:
             self.ended_ms = at_ms
+            self._begin_waits_anew()
             return Phase.END
         told = Phase.UPDATE if latched_anew_or_no_more else None
         if stage is Stage.LATCHED:
             return told
         return self._change_level(at_ms, judgement) or self._reword(judgement) or told
+
+    def _begin_waits_anew(self) -> None:
+        """What was met before the end is no onset of the next alert: no two share a name."""
+        self.level_since = [None] * len(self.level_since)
+        self.clear_since = [None] * len(self.clear_since)
 
     def _clear_sign(self, at_ms: int, judgement: Judgement) -> Sign:
         pairs = list(zip(judgement.clears, self.clear_since, strict=True))

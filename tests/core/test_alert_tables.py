@@ -227,6 +227,16 @@ def test_nothing_starts_or_ends_that_was_not_seen_throughout(
             assert not latches
 
 
+def test_an_alert_that_begins_again_has_a_name_of_its_own() -> None:
+    """What was met before the end is no onset of the next: two alerts never share an id."""
+    alert = opened()
+    first = alert.alert_id
+    assert step(alert, T + 1, judged(MET, MET)) is Phase.END
+    assert step(alert, T + 2, judged(MET)) is Phase.START
+    assert alert.onset_ms == T + 2
+    assert alert.alert_id != first
+
+
 # levels
 
 
