@@ -17,6 +17,7 @@ from typing import Any
 from streamproc.core.bed import Bed
 from streamproc.core.change import Change
 from streamproc.core.events import Acknowledged, BedEvent, BedFreed, Doubt, Doubted, MapSample, PatientContext
+from streamproc.core.finding import NEVER
 from streamproc.core.reason import Reason
 from streamproc.core.rule import Rule
 from streamproc.core.terms import Terms
@@ -266,7 +267,8 @@ class Ward:
         due_ms = bed.due_ms
         if self._scheduled.get(bed.name) != due_ms:
             self._scheduled[bed.name] = due_ms
-            heapq.heappush(self._due, (due_ms, bed.name))
+            if due_ms < NEVER:
+                heapq.heappush(self._due, (due_ms, bed.name))
 
     def _numbered(self, changes: list[Change]) -> list[Change]:
         changes.sort(key=lambda change: (change.time_ms, change.bed))

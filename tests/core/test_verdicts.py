@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from pump_reports import report, site
 from ward_histories import START_MS, rules
 
-from streamproc.core.events import Acknowledged, BedFreed, MapSample, MapSource, PatientContext
+from streamproc.core.events import (
+    Acknowledged,
+    BedFreed,
+    MapSample,
+    MapSource,
+    Observation,
+    ObservationKind,
+    PatientContext,
+)
 from streamproc.core.reason import Reason
 from streamproc.core.ward import Limits, Taken, Ward
 
@@ -145,6 +153,17 @@ def test_memory_of_messages_is_bounded_by_number() -> None:
     for seq in range(500):
         ward.offer(sample(NOW_MS, seq=seq), NOW_MS, seq)
     assert len(ward.remembered[BED].seen) == 100
+
+
+def test_a_bed_that_waits_for_nothing_costs_nothing() -> None:
+    """Hours of observations that no rule waits for: the ward's list of deadlines does not grow."""
+    ward = new_ward()
+    for minute in range(200):
+        now_ms = NOW_MS + minute * 60_000
+        ward.tick(now_ms)
+        heart_rate = Observation(now_ms, BED, "MON-1", "b1", minute, ObservationKind.HEART_RATE, 80.0, "/min")
+        assert ward.offer(heart_rate, now_ms, minute) is Taken.ACCEPTED
+    assert len(ward._due) <= 2
 
 
 # beds
