@@ -48,7 +48,7 @@ async def record_to(path: str, settings: Settings) -> None:
                 if lines is None:
                     continue
                 if lines:
-                    file.writelines(lines)
+                    file.write(b"".join(lines))
                     await asyncio.to_thread(_to_disk, file)
                 connection.acknowledge(recorder.written())
     _log.info("recording_ended", file=path, lines=recorder.count)
