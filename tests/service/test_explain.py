@@ -15,7 +15,8 @@ from streamproc.config import load
 from streamproc.shell.cli import app
 from streamproc.shell.explain import Past
 from streamproc.shell.journal import JournalFailed, JournalView, SqliteJournal, read_only
-from streamproc.shell.replay import Replay, read_files
+from streamproc.shell.recordings import read_files
+from streamproc.shell.replay import Replay
 from streamproc.shell.service import Service
 from streamproc.wire import Received, rfc3339, write_line
 from streamproc.wire.announce import bed_state
