@@ -74,6 +74,14 @@ def test_a_message_ahead_of_its_time_waits_for_it() -> None:
     assert ward.beds[BED].chart.pressure.trend.newest() == (NOW_MS + LIMITS.future_ms, 40_000)
 
 
+def test_a_device_with_a_fast_clock_makes_no_other_late() -> None:
+    """Only ticks move event time on."""
+    ward = new_ward()
+    ward.offer(sample(NOW_MS + LIMITS.future_ms), NOW_MS, 1)
+    assert ward.offer(report(0.1, at_ms=NOW_MS), NOW_MS, 2) is Taken.ACCEPTED
+    assert ward.clock_ms == NOW_MS
+
+
 def test_a_late_message_enters_the_history_and_judges_no_past() -> None:
     """It is in the windows from now on; nothing is told of the time between it and now."""
     ward = new_ward()
