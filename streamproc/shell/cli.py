@@ -6,7 +6,6 @@ Exit 2: the command or the configuration is wrong, and the message says what wou
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -130,9 +129,6 @@ def replay(
         sys.stdout.buffer.flush()
         _complain(str(error))
         raise typer.Exit(2) from None
-    except BrokenPipeError:  # whoever read has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
     tally = run.intake.tally
     rejected = {reason.value: number for reason, number in sorted(tally.rejected.items())}
     counts = {taken.value: number for taken, number in sorted(tally.taken.items())}
