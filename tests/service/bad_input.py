@@ -12,7 +12,7 @@ from typing import Any
 
 from .bedside import encoded, instant
 
-BAD_BED = "icu-a/bed-9"
+ABUSED_BED = "icu-a/bed-9"
 STATION = "alerts/v1/ack/station-1"
 
 

@@ -16,38 +16,36 @@ import mqtt5
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from .bad_input import BAD_BED, BadInput, bad_inputs, bad_topics, same_number_another_figure
+from .bad_input import ABUSED_BED, BadInput, bad_inputs, bad_topics, same_number_another_figure
 from .bedside import Bedside, encoded, instant
 from .conftest import StartProcessor
 from .processor import ROOT, SOON_S, Metrics, Processor
 from .station import DEAD_LETTERS, FEED, Heard, Station, listening
 
 START_MS = 1_795_420_800_000
-LENGTH_S = 150
+LENGTH_S, BAD_SECOND = 150, 60
 HEALTHY = ("icu-a/bed-1", "icu-a/bed-2")
-SETTINGS = ("clock.source=telemetry", "limits.dead_letters_per_s=1000", f"roster=[{', '.join(HEALTHY)}]")
+ROSTER = f"roster=[{', '.join([*HEALTHY, ABUSED_BED])}]"
+SETTINGS = ("clock.source=telemetry", "limits.dead_letters_per_s=1000", ROSTER)
 
-Wrong = Callable[[int, dict[str, tuple[str, bytes]]], Sequence[BadInput]]
-"""What goes wrong at a second, given each bed's last sample."""
+Wrong = Callable[[int, tuple[str, bytes]], Sequence[BadInput]]
+"""What goes wrong at a second, given the abused bed's last sample."""
 
 
 def now_ms() -> float:
     return time.time_ns() / 1e6
 
 
-def nothing_wrong(second: int, last: dict[str, tuple[str, bytes]]) -> Sequence[BadInput]:
+def nothing_wrong(second: int, last: tuple[str, bytes]) -> Sequence[BadInput]:
     return []
 
 
-def everything_wrong(second: int, last: dict[str, tuple[str, bytes]]) -> Sequence[BadInput]:
-    """All of it at a bed of its own while the healthy beds' alerts are pending, then at a healthy bed."""
+def everything_wrong(second: int, last: tuple[str, bytes]) -> Sequence[BadInput]:
+    """All of it in one second, while alerts of every bed are pending."""
+    if second != BAD_SECOND:
+        return []
     now_ms = START_MS + 1000 * second
-    if second == 40:
-        return [*bad_inputs(BAD_BED, now_ms), *bad_topics(now_ms)]
-    if second == 80:
-        conflicts = [same_number_another_figure(*sample) for sample in last.values()]
-        return [*bad_inputs(HEALTHY[0], now_ms), *conflicts]
-    return []
+    return [*bad_inputs(ABUSED_BED, now_ms), *bad_topics(now_ms), same_number_another_figure(*last)]
 
 
 @dataclass(slots=True)
@@ -56,7 +54,7 @@ class Outcome:
 
     good: int = 0
     wrong: list[BadInput] = field(default_factory=list)
-    alerts: list[bytes] = field(default_factory=list)
+    alerts: list[dict[str, Any]] = field(default_factory=list)
     letters: list[Heard] = field(default_factory=list)
     scrape: Metrics | None = None
 
@@ -64,18 +62,26 @@ class Outcome:
     def published(self) -> int:
         return self.good + len(self.wrong)
 
+    def alerts_of(self, *beds: str, kind: str = "") -> list[bytes]:
+        """The alert events of these beds, of one kind if it is named, without their place among others'."""
+        return [
+            encoded(event)
+            for event in self.alerts
+            if event["subject"] in beds and kind in ("", event["data"]["kind"])
+        ]
+
 
 async def play(processor: Processor, station: Station, outcome: Outcome, wrong: Wrong) -> None:
-    """Two and a half minutes of two beds, second by second: each is taken over before the next is sent."""
-    bedsides, last = [Bedside(bed) for bed in HEALTHY], dict[str, tuple[str, bytes]]()
+    """Two and a half minutes of three beds, second by second: each is taken over before the next is sent."""
+    bedsides = [Bedside(bed) for bed in (*HEALTHY, ABUSED_BED)]
     for second in range(LENGTH_S):
         for place, bedside in enumerate(bedsides):
             at_ms = START_MS + 1000 * second + 100 * place
-            last[bedside.bed] = sample = bedside.map(at_ms, 50 if 20 <= second < 110 else 75)
+            sample = bedside.map(at_ms, 50 if 20 <= second < 110 else 75)
             await station.publish(*sample)
             await station.publish(*bedside.pump(at_ms + 50, 0.3 if place else 0.1))
             outcome.good += 2
-        for bad in wrong(second, last):
+        for bad in wrong(second, sample):
             await station.publish(bad.topic, bad.payload)
             outcome.wrong.append(bad)
         scrape = await processor.took_over(outcome.published)
@@ -92,17 +98,17 @@ async def lived(broker_port: int, processor: Processor, wrong: Wrong) -> Outcome
         outcome.scrape = await processor.until(quiet, "all alerts delivered")
         all_shown = len(outcome.wrong)
         await station.until(lambda: len(letters(station)) >= all_shown, f"{all_shown} dead letters")
-        outcome.alerts, outcome.letters = alerts_of(station, *HEALTHY), letters(station)
+        outcome.alerts, outcome.letters = unnumbered(station), letters(station)
     assert await processor.stop() == 0
     return outcome
 
 
-def alerts_of(station: Station, *beds: str) -> list[bytes]:
-    """The alert events of these beds, without their place among all others'."""
-    events = [one.content for one in station.on(FEED) if one.content["subject"] in beds]
+def unnumbered(station: Station) -> list[dict[str, Any]]:
+    """The alert events, without their numbers in the feed."""
+    events = [one.content for one in station.on(FEED)]
     for event in events:
         del event["data"]["feed_seq"]
-    return [encoded(event) for event in events]
+    return events
 
 
 def letters(station: Station) -> list[Heard]:
@@ -113,8 +119,9 @@ def letters(station: Station) -> list[Heard]:
 async def test_bad_input_disturbs_nothing(
     mosquitto: Any, start_mosquitto: Callable[..., Any], new_processor: StartProcessor, tmp_path: Path
 ) -> None:
-    """With and without it, the healthy beds' alerts are the same bytes; each piece of it is counted once,
-    under its reason, and shown with its topic and payload; the figures are served all the while."""
+    """With and without it, the other beds' alerts are the same bytes, and so are those about the patient in
+    the abused bed; each piece of it is counted once, under its reason, and shown with topic and payload;
+    the figures are served all the while."""
     other = start_mosquitto()
     clean = await lived(
         mosquitto.port, new_processor(mosquitto.port, *SETTINGS, state=tmp_path / "clean"), nothing_wrong
@@ -123,8 +130,10 @@ async def test_bad_input_disturbs_nothing(
         other.port, new_processor(other.port, *SETTINGS, state=tmp_path / "dirty"), everything_wrong
     )
 
-    assert clean.alerts == dirty.alerts
-    assert {json.loads(event)["data"]["rule"] for event in clean.alerts} >= {"MAP-CRIT", "ESC-THRESHOLD"}
+    assert clean.alerts_of(*HEALTHY) == dirty.alerts_of(*HEALTHY)
+    of_the_patient = clean.alerts_of(ABUSED_BED, kind="physiological")
+    assert of_the_patient == dirty.alerts_of(ABUSED_BED, kind="physiological")
+    assert {event["data"]["rule"] for event in clean.alerts} >= {"MAP-CRIT", "ESC-THRESHOLD"}
     assert clean.scrape is not None
     assert clean.scrape.by("messages_rejected_total", "reason") == {}
     assert dirty.scrape is not None
@@ -158,7 +167,7 @@ async def test_a_retained_sample_is_old_whatever_its_time_says(
 ) -> None:
     """It was there before us, so it satisfies nothing: refused, though its device time is now."""
     processor = new_processor(mosquitto.port, "limits.dead_letters_per_s=1000")
-    bedside = Bedside(BAD_BED)
+    bedside = Bedside(ABUSED_BED)
     async with listening(mosquitto.port, DEAD_LETTERS + "+") as station:
         for message in (bedside.map(now_ms(), 40), bedside.pump(now_ms(), 0.3)):
             await station.publish(*message, retain=True)
@@ -174,7 +183,7 @@ async def test_a_retained_patient_context_is_taken(mosquitto: Any, new_processor
     processor = new_processor(mosquitto.port)
     async with listening(mosquitto.port) as station:
         stay = {"time": instant(now_ms() - 8 * 3_600_000), "session": "S-1"}
-        await station.publish(f"bedside/v1/{BAD_BED}/patient", encoded(stay), retain=True)
+        await station.publish(f"bedside/v1/{ABUSED_BED}/patient", encoded(stay), retain=True)
         await (await processor.start()).ready()
         scrape = await processor.took_over(1)
     assert scrape.value("messages_accepted_total") == 1
@@ -184,12 +193,12 @@ async def test_a_pump_without_concentration_is_taken_and_its_dose_called_unknown
     mosquitto: Any, new_processor: StartProcessor
 ) -> None:
     """Nothing is wrong with the message; but nobody may guess what is in the bag."""
-    processor = await new_processor(mosquitto.port, f"roster=[{BAD_BED}]").start()
+    processor = await new_processor(mosquitto.port, f"roster=[{ABUSED_BED}]").start()
     await processor.ready()
     async with listening(mosquitto.port, FEED) as station:
         in_ml_per_h = {"rate": {"value": 9.375, "unit": "mL/h"}}
-        await station.publish(*Bedside(BAD_BED).pump(now_ms(), 0, **in_ml_per_h))
-        event = await station.alert(BAD_BED, "TECH-DOSE")
+        await station.publish(*Bedside(ABUSED_BED).pump(now_ms(), 0, **in_ml_per_h))
+        event = await station.alert(ABUSED_BED, "TECH-DOSE")
         assert "no concentration is known" in event["data"]["text"]
     scrape = await processor.metrics()
     assert scrape.value("messages_accepted_total") == 1
@@ -235,7 +244,7 @@ async def test_dead_letters_are_bounded_and_counted_all_the_same(
     await processor.ready()
     async with listening(mosquitto.port, DEAD_LETTERS + "+") as station:
         for _ in range(200):
-            await station.publish(f"bedside/v1/{BAD_BED}/map", b"{")
+            await station.publish(f"bedside/v1/{ABUSED_BED}/map", b"{")
         scrape = await processor.took_over(200)
         assert scrape.by("messages_rejected_total", "reason") == {"not_json": 200}
         withheld = round(scrape.value("publishes_withheld_total", kind="dead_letter"))

@@ -220,7 +220,7 @@ async def test_the_state_of_a_bed_is_kept_and_told_once_a_second_at_most(
         lambda one: one.topic == BED_STATE and (one.content["map"] or {}).get("value") == 99,
     )
     assert state.content["dose"]["ug_per_kg_min"] == 0.3
-    assert [one["alert_id"] for one in state.content["alerts"]] == [alert["data"]["alert_id"]]
+    assert alert["data"]["alert_id"] in {one["alert_id"] for one in state.content["alerts"]}
     await station.until(lambda: len(station.on(BED_STATE)) >= 4, "four states of the bed")
     told = [one for one in station.on(BED_STATE) if not one.retained]
     assert min(after.arrived_ms - before.arrived_ms for before, after in pairwise(told)) > 800

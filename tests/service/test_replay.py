@@ -97,11 +97,15 @@ HOLD_BACK_S = 2.0
 RULES_AT_LEAST = 5
 
 
+FAULTS = "drop=0.02,duplicate=0.02,reorder_ms=3000,late=0.01,late_ms=20000"
+
+
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty-two minutes of a simulated ward, as its simulator recorded them."""
+    """Twenty-two minutes of a simulated ward on a bad line, as its simulator recorded them."""
     file = tmp_path_factory.mktemp("recorded") / "ward.jsonl"
-    told = ["--duration", "1320", "--start", "2026-11-23T08:00:00Z", "--record", str(file)]
+    told = ["--duration", "1320", "--start", "2026-11-23T08:00:00Z", "--faults", FAULTS]
+    told += ["--record", str(file)]
     simulate = [sys.executable, "-m", "simulators", "ward", *told]
     subprocess.run(simulate, cwd=ROOT, check=True, capture_output=True)
     return file
