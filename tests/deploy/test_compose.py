@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from simulators.ward import showcase
 from streamproc.config import load
-from tests.shell.conftest import require_program
+from tests.conftest import require_program
 
 from .provisioned import COMPOSE, SERVICES, options
 from .system import ROOT, output

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.shell.conftest import require_program
+from tests.conftest import require_program
 
 from .system import ROOT
 

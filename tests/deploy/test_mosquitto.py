@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from streamproc.shell.broker import free_port
-from tests.shell.conftest import require_program
+from tests.conftest import require_program
 
 from .provisioned import SERVICES
 from .system import ROOT, accepts, output, server

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from streamproc.shell.broker import free_port
-from tests.shell.conftest import require_program
+from tests.conftest import require_program
 
 from .provisioned import filled_in, panel_queries, rule_expressions
 from .simulated_ward import History

@@ -9,11 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.shell.conftest import mosquitto, start_mosquitto
-
 from .processor import Processor
-
-__all__ = ["mosquitto", "start_mosquitto"]
 
 StartProcessor = Callable[..., Processor]
 

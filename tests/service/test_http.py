@@ -13,7 +13,7 @@ import pytest
 
 from streamproc.core.reason import Reason
 from streamproc.shell.broker import free_port
-from tests.shell.conftest import require_program
+from tests.conftest import require_program
 
 from .bedside import Bedside
 from .conftest import StartProcessor

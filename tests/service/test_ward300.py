@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.shell.conftest import require_program
+from tests.conftest import require_program
 
 from .processor import ROOT
 

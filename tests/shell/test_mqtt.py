@@ -36,7 +36,8 @@ from streamproc.shell.packets import (
 )
 
 if TYPE_CHECKING:
-    from tests.shell.conftest import Mosquitto, ScriptedBroker, ScriptedLink
+    from tests.conftest import Mosquitto
+    from tests.shell.conftest import ScriptedBroker, ScriptedLink
 
     StartMosquitto = Callable[..., Mosquitto]
 
