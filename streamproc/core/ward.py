@@ -62,9 +62,11 @@ class Remembered:
     def check(self, identity: tuple[Any, ...], digest: int, oldest_ms: int) -> Taken | Reason | None:
         """Whether this was seen before: as the same, or under the same number with another payload."""
         known = self.seen.get(identity)
-        if known is None or known[0] < oldest_ms:
+        if known is None:
             return None
-        return Taken.DUPLICATE if known[1] == digest else Reason.CONFLICT
+        if known[1] == digest:
+            return Taken.DUPLICATE
+        return Reason.CONFLICT if known[0] >= oldest_ms else None  # so old a number may be used again
 
     def keep(self, identity: tuple[Any, ...], time_ms: int, digest: int, oldest_ms: int) -> None:
         """Remember it, and forget what is too old to be taken in again anyway."""
