@@ -116,6 +116,9 @@ class Stay:
             valid = spell.kind != "artefact"
             device = f"MON-{source[0]}-{self.bed[-1]}"
             made.append(MapSample(at_ms, self.bed, device, "b1", number, source, value, valid))
+            if self.wobble and number % 5 == 0:  # a second transducer, at the very same instant
+                twin = f"MON-{source[0]}-t{self.bed[-1]}"
+                made.append(MapSample(at_ms, self.bed, twin, "b1", number // 5, source, value + 4_000, valid))
         return made
 
     def _reports(self, channel: str, drug: str, line: Line) -> list[BedEvent]:
@@ -204,6 +207,8 @@ def within_hold_back(number: int, salt: int) -> int:
 
 STEADY_MMHG = [60.0, 64.999, 65.0, 67.0, 70.0, 80.0]
 MMHG = [48.0, 54.999, 55.0, 58.0, 60.0, 64.9, 64.999, 65.0, 66.9, 67.0, 70.0, 80.0]
+PRESSURE_STEPS_S = [5, 20, 30, 45]
+PUMP_STEPS_S = [20, 30, 45]
 RATES = [0.02, 0.04, 0.05, 0.07, 0.08, 0.0999, 0.1, 0.12, 0.15, 0.2, 0.22, 0.2499, 0.25, 0.3]
 
 
@@ -252,22 +257,25 @@ def spells(kind: st.SearchStrategy[Spell], calm: bool) -> st.SearchStrategy[tupl
 
 
 @st.composite
-def lines(draw: st.DrawFn, kind: Callable[[bool], st.SearchStrategy[Spell]], calm: bool) -> Line:
+def lines(
+    draw: st.DrawFn, kind: Callable[[bool], st.SearchStrategy[Spell]], calm: bool, steps_s: Sequence[int]
+) -> Line:
     silent_min = draw(st.sampled_from([0, 0, 0, 3]))
-    return Line(draw(spells(kind(calm), calm)), draw(st.sampled_from([20, 30, 45])), silent_min)
+    return Line(draw(spells(kind(calm), calm)), draw(st.sampled_from(steps_s)), silent_min)
 
 
 @st.composite
 def stays(draw: st.DrawFn, bed: str, contexts: bool = True) -> Stay:
     """One bed: calm (long spells, nothing lost) or not."""
     calm = draw(st.booleans())
-    pumps = [("1", "norepinephrine", draw(lines(dose_spells, calm)))]
+    pumps = [("1", "norepinephrine", draw(lines(dose_spells, calm, PUMP_STEPS_S)))]
     if draw(st.booleans()):
-        pumps.append(("3", "vasopressin", draw(lines(lambda _: VASOPRESSIN, False))))
+        pumps.append(("3", "vasopressin", draw(lines(lambda _: VASOPRESSIN, False, PUMP_STEPS_S))))
     elif not calm and draw(st.booleans()):
-        pumps.append(("2", "norepinephrine", draw(lines(dose_spells, False))))
+        pumps.append(("2", "norepinephrine", draw(lines(dose_spells, False, PUMP_STEPS_S))))
     changes = draw(contexts_apart) if contexts and not calm else []
-    return Stay(bed, draw(lines(pressure_spells, calm)), tuple(pumps), tuple(changes), draw(st.booleans()))
+    pressure = draw(lines(pressure_spells, calm, PRESSURE_STEPS_S))
+    return Stay(bed, pressure, tuple(pumps), tuple(changes), draw(st.booleans()))
 
 
 @st.composite
