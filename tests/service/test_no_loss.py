@@ -3,84 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streamproc.wire.instant import rfc3339
-
 from .bedside import Bedside
 from .conftest import StartProcessor
-from .journaled import replayed, taken_over, write_recording
+from .journaled import taken_over
+from .oracle import assert_told_as_uninterrupted
 from .processor import Processor
 from .station import FEED, STATUS, Station, listening
+from .telemetry import QUICK, Telemetry, flowing, now_ms
 
-CYCLE_S = 0.1
-QUICK = (
-    "event_time.hold_back_s=0.5",
-    "rules.ESC-THRESHOLD.for_s=1",
-    "rules.ESC-THRESHOLD.clear_for_s=1",
-    "alerts.heartbeat_s=0.5",
-    "alerts.bed_state_s=1",
-    "state.snapshot_every_s=1",
-)
 SLOWLY = "rules.ESC-THRESHOLD.for_s=3"
 """Long enough for the broker to be stopped in between."""
-
-
-@dataclass(slots=True)
-class Telemetry:
-    """Beds that send ten times a second, each going up and down through the dose that alarms."""
-
-    beds: list[Bedside] = field(default_factory=lambda: [Bedside(f"icu-a/bed-{n}") for n in range(1, 11)])
-    published: list[tuple[str, bytes]] = field(default_factory=list)
-    enough: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def flow(self, station: Station) -> None:
-        """Publish until it is enough; what is in `published`, the broker has acknowledged."""
-        for cycle in count():
-            for place, bedside in enumerate(self.beds):
-                high = (cycle + 3 * place) // 15 % 2
-                await self.publish(station, bedside.map(now_ms(), 70 + place))
-                await self.publish(station, bedside.pump(now_ms(), 0.3 if high else 0.2))
-            if self.enough.is_set():
-                return
-            await asyncio.sleep(CYCLE_S)
-
-    async def publish(self, station: Station, message: tuple[str, bytes]) -> None:
-        """Publish one message, and note it once the broker has it."""
-        await station.publish(*message)
-        self.published.append(message)
-
-    async def last_word(self, port: int, processor: Processor) -> None:
-        """Wait until everything published so far has been taken over and every alert delivered."""
-        async with listening(port, "alerts/v1/bed/icu-z/last") as station:
-            await self.publish(station, Bedside("icu-z/last").map(now_ms(), 70))
-            await station.until(lambda: bool(station.heard), "the bed that spoke last")
-        await processor.until(
-            lambda metrics: metrics.value("alerts_undelivered") == 0, "all alerts delivered"
-        )
-
-
-def now_ms() -> float:
-    return time.time_ns() / 1e6
-
-
-@contextlib.asynccontextmanager
-async def flowing(port: int) -> AsyncIterator[Telemetry]:
-    """Telemetry for the length of the block."""
-    telemetry = Telemetry()
-    async with listening(port) as devices, asyncio.TaskGroup() as tasks:
-        tasks.create_task(telemetry.flow(devices))
-        yield telemetry
-        telemetry.enough.set()
 
 
 async def ten_more(station: Station) -> None:
@@ -114,21 +53,7 @@ async def test_a_processor_ended_again_and_again_tells_what_an_uninterrupted_one
 
     taken = await taken_over(processor)
     assert set(taken.contents) == set(telemetry.published)
-
-    by_seq: dict[int, set[bytes]] = {}
-    for one in fed:
-        by_seq.setdefault(one.content["data"]["feed_seq"], set()).add(one.payload)
-    assert sorted(by_seq) == list(range(1, len(by_seq) + 1))
-    assert {len(payloads) for payloads in by_seq.values()} == {1}, "a number of the feed was given out twice"
-
-    write_recording(tmp_path / "journal.jsonl", taken.messages)
-    lines, account = await replayed(
-        tmp_path / "journal.jsonl", "--until", rfc3339(taken.until_ms), overrides=QUICK
-    )
-    assert [by_seq[seq].pop() for seq in sorted(by_seq)] == lines
-    assert account["received"] == len(taken.messages)
-    assert account["accepted"] + account.get("late", 0) == len(set(telemetry.published))
-    assert account.get("duplicate", 0) == len(taken.messages) - len(set(telemetry.published))
+    await assert_told_as_uninterrupted([one.payload for one in fed], taken, tmp_path, QUICK)
 
 
 async def test_a_processor_that_is_told_to_stop_says_so_and_leaves_no_will(

@@ -1,0 +1,39 @@
+"""The judge of every interruption: what the feed told is what an uninterrupted processor would have told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from streamproc.wire.instant import rfc3339
+
+from .journaled import Taken, replayed, write_recording
+
+
+def fed_once(payloads: Iterable[bytes]) -> list[bytes]:
+    """The feed without its repeats; a number with two contents, or one that is missing, fails the test."""
+    by_seq: dict[int, set[bytes]] = {}
+    for payload in payloads:
+        by_seq.setdefault(json.loads(payload)["data"]["feed_seq"], set()).add(payload)
+    twice = {seq for seq, contents in by_seq.items() if len(contents) > 1}
+    assert not twice, f"numbers of the feed that were given out twice: {sorted(twice)}"
+    missing = set(range(1, len(by_seq) + 1)) - by_seq.keys()
+    assert not missing, f"numbers of the feed that never came: {sorted(missing)}"
+    return [by_seq[seq].pop() for seq in sorted(by_seq)]
+
+
+async def assert_told_as_uninterrupted(
+    payloads: Iterable[bytes], taken: Taken, folder: Path, overrides: tuple[str, ...]
+) -> list[bytes]:
+    """The feed is, byte for byte, what `replay` makes of the journal, and every message is accounted for."""
+    fed = fed_once(payloads)
+    recording = folder / "journal.jsonl"
+    write_recording(recording, taken.messages)
+    lines, account = await replayed(recording, "--until", rfc3339(taken.until_ms), overrides=overrides)
+    assert fed == lines
+    different = len(set(taken.contents))
+    assert account["received"] == len(taken.messages)
+    assert account["accepted"] + account.get("late", 0) == different
+    assert account.get("duplicate", 0) == len(taken.messages) - different
+    return fed
