@@ -6,10 +6,10 @@ Never goes back: a wall clock that is set back stands still until it has caught 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
+from streamproc.shell.machine import REAL
 from streamproc.wire.instant import instant_ms
 from streamproc.wire.rejected import Refused
 
@@ -61,12 +61,17 @@ class WallClock:
 
     topics: tuple[str, ...] = ()
 
-    def __init__(self, not_before_ms: int = 0, patience_ms: int = 5_000) -> None:
-        self._now_ms, self._patience_ms = not_before_ms, patience_ms
+    def __init__(
+        self,
+        not_before_ms: int = 0,
+        patience_ms: int = 5_000,
+        wall_s: Callable[[], float] = REAL.wall_s,
+    ) -> None:
+        self._now_ms, self._patience_ms, self._wall_s = not_before_ms, patience_ms, wall_s
 
     def read(self) -> int:
         """The wall's time, or the latest it has shown if it was set back a little since."""
-        wall_ms = time.time_ns() // 1_000_000
+        wall_ms = int(self._wall_s() * 1000)
         behind_ms = self._now_ms - wall_ms
         if behind_ms > self._patience_ms:
             raise ClockWrong(
@@ -125,6 +130,8 @@ def telemetry_of(
     return telemetry
 
 
-def clock_from(source: str, not_before_ms: int) -> Clock:
+def clock_from(source: str, not_before_ms: int, wall_s: Callable[[], float] = REAL.wall_s) -> Clock:
     """The clock that `clock.source` names."""
-    return TelemetryClock(not_before_ms) if source == "telemetry" else WallClock(not_before_ms)
+    if source == "telemetry":
+        return TelemetryClock(not_before_ms)
+    return WallClock(not_before_ms, wall_s=wall_s)

@@ -21,6 +21,8 @@ from typing import Protocol, Self, TypeVar
 
 import structlog
 
+from streamproc.shell.machine import REAL, Databases, to_read
+
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x57415244
 _FRAMES_VERSION = 1
@@ -28,7 +30,6 @@ _SNAPSHOT_VERSION = 1
 _SNAPSHOTS_KEPT = 3
 _ROWS_AT_A_TIME = 200
 """Rows read, or forgotten, between two chances for an append."""
-_BUSY_S = 5.0
 
 _SEAL = struct.Struct(">BI")
 """Version of the encoding, and the CRC-32 of all that follows."""
@@ -169,11 +170,12 @@ class SqliteJournal:
     loop; reading back, which recovery does before anything else, is done by the caller's thread.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, databases: Databases = REAL.databases) -> None:
         self._path = Path(path).absolute()
+        self._databases = databases
         self._lock = _take_lock(self._path)
         try:
-            self._database = _open(self._path)
+            self._database = _open(self._path, databases)
             self._position = self._last_position()
         except BaseException:
             os.close(self._lock)
@@ -337,7 +339,7 @@ class SqliteJournal:
             raise JournalFailed(self._failure) from error
 
     def _reading(self) -> sqlite3.Connection:
-        return _connect_to_read(self._path)
+        return self._databases.to_read(self._path)
 
     def _last_position(self) -> int:
         (last,) = self._database.execute(
@@ -376,7 +378,7 @@ def read_only(path: Path | str) -> Iterator[JournalView]:
     path = Path(path).absolute()
     if not path.is_file():
         raise JournalFailed(f"{path}: no such journal")
-    with closing(_connect_to_read(path)) as database:
+    with closing(to_read(path)) as database:
         try:
             _check_version(path, database)
             database.isolation_level, database.text_factory = None, bytes
@@ -387,10 +389,6 @@ def read_only(path: Path | str) -> Iterator[JournalView]:
         except sqlite3.Error as error:
             raise JournalFailed(f"{path}: {error}") from error
         yield JournalView(database, first or 1, last or 0)
-
-
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
 
 
 def _snapshots(database: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
@@ -442,9 +440,9 @@ def _take_lock(path: Path) -> int:
     return lock
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, databases: Databases) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # telemetry is for its owner only
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
+    database = databases.to_write(path)
     try:
         _check_schema(path, database)
         if database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):

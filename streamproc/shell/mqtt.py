@@ -7,7 +7,6 @@ client for its session. Reads are coalesced: one wake for all that arrived in a 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Literal, Self
 
@@ -15,6 +14,7 @@ import mqtt5
 import structlog
 
 from streamproc.shell.link import LastWill, Link, MqttSettings
+from streamproc.shell.machine import REAL
 from streamproc.shell.packets import (
     PUBLISH,
     SUBSCRIBE_ID,
@@ -113,8 +113,9 @@ class Connection:
         obsolete: Sequence[str] = (),
         on_connected: Callable[[bool], None] = lambda session_present: None,
         on_disconnected: Callable[[str], None] = lambda reason: None,
+        between: Callable[[float, float], float] = REAL.between,
     ) -> None:
-        self._settings = settings
+        self._settings, self._between = settings, between
         self._subscriptions, self._obsolete = tuple(subscriptions), tuple(obsolete)
         self._on_connected, self._on_disconnected = on_connected, on_disconnected
         self._log = _log.bind(broker=f"{settings.host}:{settings.port}", client_id=settings.client_id)
@@ -260,7 +261,7 @@ class Connection:
         if self._slow:
             return self._settings.reconnect_max_s
         ceiling_s = self._settings.reconnect_min_s * 2 ** min(attempt, 30)
-        return random.uniform(0, min(ceiling_s, self._settings.reconnect_max_s))
+        return self._between(0, min(ceiling_s, self._settings.reconnect_max_s))
 
     async def _live(self) -> float:
         """One link from its opening to its end; how long it lasted."""

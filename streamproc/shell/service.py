@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from streamproc.core.ward import Ward
 from streamproc.shell.clock import Clock, clock_from, telemetry_of
 from streamproc.shell.intake import Intake, topics_from
 from streamproc.shell.journal import Batch, SqliteJournal
+from streamproc.shell.machine import REAL, Machine
 from streamproc.shell.metrics import Meters
 from streamproc.shell.mqtt import Connection, Delivery, LastWill, MqttSettings
 from streamproc.shell.outbox import Outbox, Outgoing
@@ -81,6 +81,7 @@ class Service:
     """The processor: ward, journal, outbox and broker connection, driven by one loop."""
 
     settings: Settings
+    machine: Machine = REAL
     intake: Intake = field(init=False)
     topics: Topics = field(init=False)
     outbox: Outbox = field(init=False)
@@ -90,7 +91,7 @@ class Service:
     on_change: Callable[[Change], None] = lambda change: None
     meters: Meters = field(default_factory=Meters)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    last_step_s: float = field(default_factory=time.time)
+    last_step_s: float = field(init=False)
     running: bool = False
     """Recovered and about to connect; before that there is no journal and no connection to ask."""
     _early: list[Delivery] = field(default_factory=list)
@@ -105,6 +106,7 @@ class Service:
 
     def __post_init__(self) -> None:
         settings = self.settings
+        self.last_step_s = self.machine.wall_s()
         self.topics = topics_from(settings)
         self.intake = Intake.from_settings(settings)
         self.outbox = Outbox(
@@ -155,9 +157,10 @@ class Service:
 
     async def run(self) -> None:
         """Recover, connect, and process until told to stop. Raises what cannot be lived with."""
-        async with SqliteJournal(Path(self.settings.state.dir) / "journal.db") as self.journal:
+        path = Path(self.settings.state.dir) / "journal.db"
+        async with SqliteJournal(path, self.machine.databases) as self.journal:
             last_ms = self._recover()
-            self.clock = clock_from(self.settings.clock.source, last_ms)
+            self.clock = clock_from(self.settings.clock.source, last_ms, self.machine.wall_s)
             self.connection = self._new_connection()
             self.intake.on_rejected = self._show_dead_letter
             self.running = True
@@ -178,10 +181,10 @@ class Service:
         if now_ms is None:  # a simulated clock that nobody has told yet: nothing is taken over
             self._early += deliveries
         else:
-            started_s = time.perf_counter()
+            started_s = self.machine.steady_s()
             marks = self._marks()
             position = await self.journal.append(now_ms, messages, marks)
-            self.meters.commit.observe(time.perf_counter() - started_s)
+            self.meters.commit.observe(self.machine.steady_s() - started_s)
             self.connection.acknowledge(deliveries)
             self.announce(self.apply(now_ms, messages))
             await self._keep(position)
@@ -246,7 +249,7 @@ class Service:
     # recovery: the newest snapshot, then the journal's suffix, on the same path as live batches
 
     def _recover(self) -> int:
-        started_s = time.perf_counter()
+        started_s = self.machine.steady_s()
         position = self._restore_snapshot()
         mark = self.journal.mark(ACKNOWLEDGED_MARK)
         if isinstance(mark, int):
@@ -263,7 +266,7 @@ class Service:
             position=self.journal.position,
             beds=len(self.ward.beds),
             undelivered=self.outbox.undelivered,
-            seconds=round(time.perf_counter() - started_s, 3),
+            seconds=round(self.machine.steady_s() - started_s, 3),
         )
         return self.ward.clock_ms or 0
 
@@ -295,7 +298,7 @@ class Service:
 
     async def _keep(self, position: int) -> None:
         """Now and then a snapshot, so that recovery is short; older batches are forgotten by time."""
-        if self._snapshot.due(time.monotonic()):
+        if self._snapshot.due(self.machine.steady_s()):
             await self._save(position)
 
     async def _save(self, position: int) -> None:
@@ -318,6 +321,7 @@ class Service:
             wanted,
             on_connected=self._connected,
             on_disconnected=self._disconnected,
+            between=self.machine.between,
         )
 
     def _connected(self, session_present: bool) -> None:
@@ -334,8 +338,8 @@ class Service:
 
     def _publish(self, now_ms: int | None) -> None:
         """Everything that is to go out, alerts before all else."""
-        now_s = time.monotonic()
-        self.last_step_s = time.time()
+        now_s = self.machine.steady_s()
+        self.last_step_s = self.machine.wall_s()
         self._note_delivered()
         if self.connection.connected and self._show_again:
             self._show_again = False
@@ -397,7 +401,7 @@ class Service:
 
     def _show_dead_letter(self, rejected: Rejected, topic: str, payload: bytes, received_ms: int) -> None:
         room = self.connection.publish_room > RESERVED_FOR_ALERTS
-        if not room or not self._dead_letters.take(time.monotonic()):
+        if not room or not self._dead_letters.take(self.machine.steady_s()):
             self.meters.dead_letters_withheld += 1
             return
         letter = dead_letter(rejected.reason, rejected.detail, topic, payload, received_ms)
