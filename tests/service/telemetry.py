@@ -31,7 +31,7 @@ QUICK = (
 class Telemetry:
     """Beds that send ten times a second, each going up and down through the dose that alarms."""
 
-    beds: list[Bedside] = field(default_factory=lambda: [Bedside(f"icu-a/bed-{n}") for n in range(1, 11)])
+    beds: list[Bedside] = field(default_factory=lambda: bedsides(10))
     published: list[tuple[str, bytes]] = field(default_factory=list)
     enough: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -61,14 +61,18 @@ class Telemetry:
         )
 
 
+def bedsides(beds: int) -> list[Bedside]:
+    return [Bedside(f"icu-a/bed-{number}") for number in range(1, beds + 1)]
+
+
 def now_ms() -> float:
     return time.time_ns() / 1e6
 
 
 @contextlib.asynccontextmanager
-async def flowing(port: int) -> AsyncIterator[Telemetry]:
+async def flowing(port: int, beds: int = 10) -> AsyncIterator[Telemetry]:
     """Telemetry for the length of the block."""
-    telemetry = Telemetry()
+    telemetry = Telemetry(bedsides(beds))
     async with listening(port) as devices, asyncio.TaskGroup() as tasks:
         tasks.create_task(telemetry.flow(devices))
         yield telemetry
