@@ -26,6 +26,7 @@ KEYS = {
     "acknowledge",
     "settings",
     "expect",
+    "says",
     *MISHAPS,
 }
 
@@ -42,7 +43,7 @@ def charts() -> list[Any]:
 
 @pytest.mark.parametrize(("rule", "chart"), charts())
 def test_chart_raises_what_it_says(rule: str, chart: dict[str, Any]) -> None:
-    """A chart's rule announces exactly what the chart expects, at the second."""
+    """A chart's rule announces exactly what the chart expects, at the second, and in these words."""
     ward = new_ward(*chart.get("settings", []))
     acknowledge = {name: at_ms(text) for name, text in chart.get("acknowledge", {}).items()}
     until_ms = START_MS + length_ms(chart) + HOLD_BACK_MS - 1
@@ -51,6 +52,9 @@ def test_chart_raises_what_it_says(rule: str, chart: dict[str, Any]) -> None:
     rules = {rule} | {line.split()[1] for line in chart["expect"]}
     seen = [str(told(change)) for change in changes if change.rule.id in rules]
     assert seen == chart["expect"]
+    said = [f"{c.wording.text} / {c.wording.advice}" for c in changes if c.rule.id == rule]
+    for words, line in zip(chart.get("says", said), said, strict=True):
+        assert words in line
 
 
 def test_every_rule_has_four_charts() -> None:

@@ -29,9 +29,11 @@ class WeanFail:
 def judge(chart: Chart, p: WeanFail) -> Judgement:
     low = chart.mean_map_below(chart.target_milli, p.window_s)
     not_back = chart.mean_map_below(chart.target_milli + milli(p.hysteresis_mmhg), p.window_s)
+    reduced = recently_reduced(chart)
     return Judgement(
-        levels=(Level(Priority.MEDIUM, all_of(recently_reduced(chart), low)),),
+        levels=(Level(Priority.MEDIUM, all_of(reduced, low)),),
         clears=(Clear(all_of(chart.map_heard(), negated(not_back))),),
+        variant=_last_dose(chart) if reduced.met else chart.alert("WEAN-FAIL").variant,
     )
 
 
@@ -56,7 +58,7 @@ def reduction_ms(chart: Chart) -> int | None:
 def word(chart: Chart, p: WeanFail, alert: Alert) -> Wording:
     value, limit = mean_map_mmhg(chart, p.window_s), chart.target_milli / MILLI
     told = "unknown" if value is None else shown(value, limit)
-    last = _last_dose(chart)
+    last = alert.variant or "what it was"
     return Wording(
         text=f"MAP {told} < {limit:g} for {minutes(p.window_s)} after a reduction from {last}",
         advice=f"Go back to the last dose ({last}); continue until pressure and perfusion hold without it.",
@@ -70,7 +72,7 @@ def word(chart: Chart, p: WeanFail, alert: Alert) -> Wording:
 
 
 def _last_dose(chart: Chart) -> str:
-    """The dose before the reduction."""
+    """The dose before the reduction; a later increase is no dose to go back to, so the alert keeps it."""
     stop, step = chart.norepinephrine.stop, chart.course.newest_step
     if stop is not None:
         return f"{stop.from_nano / NANO:.4g} mcg/kg/min"
