@@ -29,9 +29,9 @@ class WeanStop:
 def judge(chart: Chart, p: WeanStop) -> Judgement:
     stopped = stopped_abruptly(chart, p)
     seen = found("acknowledged", chart.alert("WEAN-STOP").acknowledged_ms is not None)
-    held = chart.unbroken(
-        "MAP at target after the stop", chart.map_at_least(chart.target_milli), p.map_held_s
-    )
+    off = found("norepinephrine stopped", chart.norepinephrine.stop is not None)
+    at_target = all_of(off, chart.map_at_least(chart.target_milli))
+    held = chart.unbroken("MAP at target after the stop", at_target, p.map_held_s)
     resumed = found("infusion resumed", infuses_again(chart))
     return Judgement(
         levels=(
@@ -89,7 +89,7 @@ RULE = RuleDefinition(
     sentence=(
         "If norepinephrine stops from at least {from_mcg_per_kg_min} mcg/kg/min and does not start again "
         "within the change-over grace, or MAP is below target before that, alert (high). Clear when the "
-        "infusion resumes, or once acknowledged with MAP at target for {map_held_s} s."
+        "infusion resumes, or once acknowledged with MAP at target for {map_held_s} s after the stop."
     ),
     parameters=WeanStop,
     judge=judge,

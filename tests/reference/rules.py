@@ -201,7 +201,7 @@ def wean_stop(bed: Bed) -> list[Said]:
             continue
         said.append(Said(raised, "WEAN-STOP", "start", "high"))
         resumed = min((t for t in running.times if t >= raised and running.at(t)), default=end)
-        ended = min(end, resumed, _seen_and_held(bed, raised, held))
+        ended = min(end, resumed, _seen_and_held(bed, raised, waited[0][0], held))
         if ended < -DAWN_MS:
             said.append(Said(ended, "WEAN-STOP", "end", "high"))
     return said
@@ -233,8 +233,8 @@ def _raised(low: Course[bool], begin: int, grace: int, end: int) -> int | None:
     return grace if begin + 5 * MINUTE_MS < end else None
 
 
-def _seen_and_held(bed: Bed, raised: int, held: Course[bool]) -> int:
-    """When the alert has been acknowledged and MAP has been at target for 15 minutes."""
+def _seen_and_held(bed: Bed, raised: int, stopped: int, held: Course[bool]) -> int:
+    """When the alert has been acknowledged and MAP has been at target for 15 minutes since the stop."""
     seen = [
         each.time_ms
         for each in bed.acknowledged
@@ -242,7 +242,8 @@ def _seen_and_held(bed: Bed, raised: int, held: Course[bool]) -> int:
     ]
     if not seen:
         return -DAWN_MS
-    return min((t for t in (seen[0], *held.times) if t >= seen[0] and held.at(t)), default=-DAWN_MS)
+    first = max(seen[0], stopped + 15 * MINUTE_MS)
+    return min((t for t in (first, *held.times) if t >= first and held.at(t)), default=-DAWN_MS)
 
 
 def tech_map_lost(bed: Bed) -> list[Said]:
