@@ -16,6 +16,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
+from streamproc.config.agreement import Disagreement, disagreements
 from streamproc.config.settings import DrugEntry, Settings
 
 FILES = {
@@ -79,6 +80,7 @@ def load(folder: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
     problems += refused
     try:
         settings = Settings.model_validate(merged)
+        problems += [_unlike(folder, trees, overridden, each) for each in disagreements(settings)]
     except ValidationError as error:
         if len(trees) == len(FILES):  # what an unreadable file holds is not missing besides
             problems += _wrong_values(folder, trees, overridden, error)
@@ -201,15 +203,31 @@ def _wrong_values(
 def _problem(
     folder: Path, trees: Mapping[str, CommentedMap], overridden: Sequence[str], error: Any
 ) -> Problem:
-    path = tuple(error["loc"])
+    return _placed(folder, trees, overridden, tuple(error["loc"]), _wrong(error))
+
+
+def _unlike(
+    folder: Path, trees: Mapping[str, CommentedMap], overridden: Sequence[str], each: Disagreement
+) -> Problem:
+    return _placed(folder, trees, overridden, tuple(each.key.split(".")), each.wrong)
+
+
+def _placed(
+    folder: Path,
+    trees: Mapping[str, CommentedMap],
+    overridden: Sequence[str],
+    path: Sequence[Any],
+    wrong: str,
+) -> Problem:
+    """Where what is wrong was set: by `--set`, or at its place in a file."""
     key = ".".join(map(str, path))
     set_by = next((each for each in overridden if key == each or key.startswith(each + ".")), None)
     if set_by is not None:
-        return Problem(f"--set {set_by}", 0, 0, key, _wrong(error))
+        return Problem(f"--set {set_by}", 0, 0, key, wrong)
     file = next((name for name, keys in FILES.items() if path and path[0] in keys), None)
     if file is None:
-        return Problem(str(folder), 0, 0, key, _wrong(error))
-    return Problem(str(folder / file), *_position(trees[file], path), key, _wrong(error))
+        return Problem(str(folder), 0, 0, key, wrong)
+    return Problem(str(folder / file), *_position(trees[file], path), key, wrong)
 
 
 def _wrong(error: Any) -> str:
