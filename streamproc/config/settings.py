@@ -341,17 +341,29 @@ class Settings(Section):
     def every_rule(self) -> tuple[tuple[Rule, bool], ...]:
         """Every rule bound to its numbers, and whether the site has it on."""
         sections = {rule.id: getattr(self.rules, rule.id.replace("-", "_").lower()) for rule in RULES}
+        shared = self.shared_words()
         return tuple(
             (
                 rule.bind(
                     rule.parameters(
                         **{f.name: getattr(sections[rule.id], f.name) for f in fields(rule.parameters)}
-                    )
+                    ),
+                    shared,
                 ),
                 sections[rule.id].enabled,
             )
             for rule in RULES
         )
+
+    def shared_words(self) -> dict[str, Any]:
+        """What sentences may name besides a rule's own numbers: the terms, and the library's lists."""
+        drug = self.drugs["norepinephrine"]
+        listed = ", ".join(f"{strength:g}" for strength in drug.concentrations_ug_per_ml)
+        for profile, strengths in drug.concentrations_by_profile_ug_per_ml.items():
+            listed += f"; {profile}: {', '.join(f'{strength:g}' for strength in strengths)}"
+        alkaline = [name.replace("_", " ") for name, entry in self.drugs.items() if entry.alkaline]
+        words = {"listed_ug_per_ml": listed, "alkaline_drugs": ", ".join(alkaline) or "none"}
+        return {**self.terms.model_dump(), **words}
 
     def ruleset(self) -> str:
         """The hash of the whole rule configuration: numbers, drugs, switches and rule versions."""

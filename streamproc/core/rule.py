@@ -6,7 +6,7 @@ function of the chart alone, and wording is only asked for when there is somethi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
@@ -46,7 +46,7 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class RuleDefinition(Generic[P]):
-    """A rule without its numbers. `sentence` names its parameters in braces."""
+    """A rule without its numbers. `sentence` names its parameters, and terms that rules share, in braces."""
 
     id: str
     version: int
@@ -59,24 +59,28 @@ class RuleDefinition(Generic[P]):
     word: Callable[[Chart, P, Alert], Wording]
     latches: bool = False
 
-    def bind(self, parameters: P) -> Rule:
-        """The rule with the site's numbers in it."""
+    def bind(self, parameters: P, shared: Mapping[str, Any]) -> Rule:
+        """The rule with the site's numbers in it; `shared` are those of its terms and library."""
         return Rule(
             self.id,
             self.version,
             self.kind,
             self.citation,
             self.reads,
-            self.sentence.format_map(_plain(parameters)),
+            self.sentence.format_map(_plain(shared) | _plain(_numbers(parameters))),
             self.latches,
             lambda chart: self.judge(chart, parameters),
             lambda chart, alert: self.word(chart, parameters, alert),
         )
 
 
-def _plain(parameters: Any) -> dict[str, Any]:
-    """Parameters as the sentence shows them."""
-    return {name: _shown(value) for name, value in asdict(parameters).items()}
+def _numbers(parameters: Any) -> dict[str, Any]:
+    return asdict(parameters)
+
+
+def _plain(numbers: Mapping[str, Any]) -> dict[str, str]:
+    """Numbers as the sentence shows them."""
+    return {name: _shown(value) for name, value in numbers.items()}
 
 
 def _shown(value: Any) -> str:

@@ -72,8 +72,8 @@ RULE = RuleDefinition(
     reads=Reads.DOSE | Reads.PUMPS | Reads.CONTEXT | Reads.ALERTS,
     sentence=(
         "If norepinephrine infuses at a concentration that the site's drug library does not list for the "
-        "patient's profile, alert (medium). Clear at a listed one, when acknowledged, or when the infusion "
-        "has ended."
+        "patient's profile ({listed_ug_per_ml} ug/mL of base), alert (medium). Clear at a listed one, when "
+        "acknowledged, or when the infusion has ended."
     ),
     parameters=ConcUnknown,
     judge=judge,

@@ -62,8 +62,8 @@ RULE = RuleDefinition(
     citation=Citation("Weaning Protocol", "Dose, titration, escalation", "S"),
     reads=Reads.DOSE,
     sentence=(
-        "If norepinephrine has run for {limit_s} s, change-overs bridged, inform. Clear when the infusion "
-        "ends."
+        "If norepinephrine has run for {limit_s} s, change-overs of up to {changeover_grace_s} s bridged, "
+        "inform. Clear when the infusion ends."
     ),
     parameters=DoseDuration,
     judge=judge,

@@ -57,8 +57,8 @@ RULE = RuleDefinition(
     reads=Reads.DOSE | Reads.CONTEXT,
     sentence=(
         "If the norepinephrine dose is at least {threshold_mcg_per_kg_min} mcg/kg/min for {for_s} s, "
-        "alert (medium). Clear once it is below {clear_mcg_per_kg_min} mcg/kg/min for {clear_for_s} s. Not "
-        "under the hepatorenal profile, which has its own rules."
+        "alert (medium). Not under the hepatorenal profile, which has its own rules. Clear once it is below "
+        "{clear_mcg_per_kg_min} mcg/kg/min for {clear_for_s} s."
     ),
     parameters=EscThreshold,
     judge=judge,

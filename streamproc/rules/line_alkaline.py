@@ -68,7 +68,7 @@ RULE = RuleDefinition(
     citation=Citation("Critical Pitfalls to Avoid", "Before and around the infusion", "S"),
     reads=Reads.PUMPS,
     sentence=(
-        "If sodium bicarbonate or another drug that the library calls alkaline infuses on the same line as "
+        "If a drug that the library calls alkaline ({alkaline_drugs}) infuses on the same line as "
         "norepinephrine, alert (high). Clear once they are separated."
     ),
     parameters=LineAlkaline,

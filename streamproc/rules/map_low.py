@@ -66,8 +66,9 @@ RULE = RuleDefinition(
     citation=Citation("Target Blood Pressure and Monitoring", "MAP (target and monitoring)", "S, E"),
     reads=Reads.MAP | Reads.CONTEXT,
     sentence=(
-        "If the time-weighted mean MAP of {window_s} s is below the patient's target, alert (medium); if "
-        "that of {long_window_s} s is as well, escalate (high). Clear at target + {hysteresis_mmhg} mmHg "
+        "If the time-weighted mean MAP of {window_s} s is below the patient's target ({map_target_mmhg} mmHg "
+        "where nobody set one), alert (medium); if that of {long_window_s} s is as well, escalate (high). A "
+        "mean of less than {coverage_min} of its window is none. Clear at target + {hysteresis_mmhg} mmHg "
         "over {window_s} s."
     ),
     parameters=MapLow,

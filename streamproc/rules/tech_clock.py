@@ -51,8 +51,9 @@ RULE = RuleDefinition(
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
     reads=Reads.DOUBTS,
     sentence=(
-        "If the time in a device's message is further from its receipt than the site's bounds allow, alert "
-        "(low). Clear once the bed's messages have been in bounds for {in_bounds_s} s."
+        "If the time in a device's message is more than {clock_ahead_s} s ahead of its receipt or more than "
+        "{clock_behind_s} s behind it, alert (low). Clear once the bed's messages have been in bounds "
+        "for {in_bounds_s} s."
     ),
     parameters=TechClock,
     judge=judge,

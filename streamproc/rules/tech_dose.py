@@ -59,8 +59,9 @@ RULE = RuleDefinition(
     citation=Citation("Preparation and Concentration", "Technical; C1, C7", "S, E"),
     reads=Reads.DOSE | Reads.PUMPS | Reads.CONTEXT,
     sentence=(
-        "If norepinephrine infuses and its dose is unknown, alert (medium) and say why. Clear once it is "
-        "known."
+        "If norepinephrine infuses and its dose is unknown, alert (medium) and say why: no rate, no "
+        "concentration, no weight, no form, units that do not fit, a concentration beyond the library, or "
+        "weights of pump and patient more than {weight_conflict_percent} % apart. Clear once it is known."
     ),
     parameters=TechDose,
     judge=judge,

@@ -48,8 +48,9 @@ RULE = RuleDefinition(
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
     reads=Reads.DOUBTS,
     sentence=(
-        "If one device speaks for two beds, or a message names another bed than its topic, alert (high) on "
-        "both; neither is ready to wean meanwhile. Clear once it was not seen again for the site's time."
+        "If one device speaks for two beds within {identity_window_s} s, or a message names another bed than "
+        "its topic, alert (high) on both; neither is ready to wean meanwhile. Clear once it was not seen "
+        "again for {identity_window_s} s."
     ),
     parameters=TechIdentity,
     judge=judge,

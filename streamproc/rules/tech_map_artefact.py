@@ -51,8 +51,8 @@ RULE = RuleDefinition(
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
     reads=Reads.MAP,
     sentence=(
-        "If implausible or flagged MAP samples fill more than {share_max} of the artefact window, alert "
-        "(low). Clear below {clear_share}."
+        "If MAP samples below {map_low_mmhg} or above {map_high_mmhg} mmHg, or not of good quality, fill "
+        "more than {share_max} of {artefact_window_s} s, alert (low). Clear below {clear_share}."
     ),
     parameters=TechMapArtefact,
     judge=judge,

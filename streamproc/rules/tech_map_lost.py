@@ -58,8 +58,8 @@ RULE = RuleDefinition(
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
     reads=Reads.MAP,
     sentence=(
-        "If a monitor was sending and no valid MAP came for its loss time, alert (low); for {medium_s} s,"
-        " escalate (medium). Clear at the next valid MAP."
+        "If a monitor was sending and no valid MAP came for {lost_intervals} of its usual intervals, at "
+        "least {map_lost_s} s, alert (low); for {medium_s} s, escalate (medium). Clear at the next valid MAP."
     ),
     parameters=TechMapLost,
     judge=judge,

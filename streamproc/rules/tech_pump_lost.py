@@ -52,8 +52,8 @@ RULE = RuleDefinition(
     citation=Citation("Administration Route", "Technical", "E"),
     reads=Reads.PUMPS,
     sentence=(
-        "If a pump was infusing and no status came for its loss time, alert (medium). Clear at the next "
-        "status."
+        "If a pump was infusing and no status came for {lost_intervals} of its usual intervals, at least "
+        "{pump_lost_s} s, alert (medium). Clear at the next status."
     ),
     parameters=TechPumpLost,
     judge=judge,

@@ -88,7 +88,7 @@ RULE = RuleDefinition(
     citation=Citation("Weaning Protocol", "Weaning", "S"),
     reads=Reads.MAP | Reads.DOSE | Reads.CONTEXT,
     sentence=(
-        "If the dose was last reduced, or stopped, within one weaning interval and the time-weighted mean "
+        "If the dose was last reduced, or stopped, within {wean_interval_s} s and the time-weighted mean "
         "MAP of {window_s} s is below target, alert (medium). Clear once that mean is {hysteresis_mmhg} mmHg "
         "above target."
     ),

@@ -78,7 +78,7 @@ RULE = RuleDefinition(
     reads=Reads.DOSE,
     sentence=(
         "If the dose is above 0 and below {remaining_percent} % (tolerance {tolerance_percent} %) of the "
-        "highest dose of the last weaning interval, alert (medium). Clear one interval after the "
+        "highest dose of the last {wean_interval_s} s, alert (medium). Clear {wean_interval_s} s after the "
         "reduction, or when the dose is back."
     ),
     parameters=WeanFast,

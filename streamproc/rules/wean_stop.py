@@ -88,8 +88,9 @@ RULE = RuleDefinition(
     reads=Reads.MAP | Reads.DOSE | Reads.CONTEXT | Reads.ALERTS,
     sentence=(
         "If norepinephrine stops from at least {from_mcg_per_kg_min} mcg/kg/min and does not start again "
-        "within the change-over grace, or MAP is below target before that, alert (high). Clear when the "
-        "infusion resumes, or once acknowledged with MAP at target for {map_held_s} s after the stop."
+        "within {changeover_grace_s} s, which a change-over may take, or MAP is below target before that, "
+        "alert (high). Clear when the infusion resumes, or once acknowledged with MAP at target for "
+        "{map_held_s} s after the stop."
     ),
     parameters=WeanStop,
     judge=judge,
