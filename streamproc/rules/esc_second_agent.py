@@ -117,9 +117,9 @@ RULE = RuleDefinition(
         "high: add vasopressin {vasopressin_u_per_min}-{vasopressin_max_u_per_min} U/min rather than "
         "escalate. Not raised while vasopressin runs at {vasopressin_u_per_min} U/min or more; an open alert "
         "then names the next step: epinephrine {epinephrine_min_mcg_per_kg_min}-"
-        "{epinephrine_max_mcg_per_kg_min} mcg/kg/min, or with a failing myocardium dobutamine up to {dobutamine_max_mcg_per_kg_min} "
-        "mcg/kg/min. Not under the hepatorenal profile, which has its own rules. Clear once the mean is at "
-        "target, or the dose below {clear_dose_mcg_per_kg_min} mcg/kg/min."
+        "{epinephrine_max_mcg_per_kg_min} mcg/kg/min, or with a failing myocardium dobutamine up to "
+        "{dobutamine_max_mcg_per_kg_min} mcg/kg/min. Not under the hepatorenal profile, which has its own "
+        "rules. Clear once the mean is at target, or the dose below {clear_dose_mcg_per_kg_min} mcg/kg/min."
     ),
     parameters=EscSecondAgent,
     judge=judge,
