@@ -133,16 +133,10 @@ class Judgement:
     variant: str = ""
 
     @property
-    def until_ms(self) -> int:
-        """The first instant at which any part of it may differ."""
-        until_ms = NEVER
-        for level in self.levels:
-            until_ms = min(until_ms, level.when.until_ms)
-            if level.left_when is not None:
-                until_ms = min(until_ms, level.left_when.until_ms)
-        for clear in self.clears:
-            until_ms = min(until_ms, clear.when.until_ms)
-        return until_ms
+    def findings(self) -> list[Finding]:
+        """Every answer that it rests on."""
+        left = [level.left_when for level in self.levels if level.left_when is not None]
+        return [*[level.when for level in self.levels], *[clear.when for clear in self.clears], *left]
 
 
 @dataclass(slots=True)
@@ -161,6 +155,8 @@ class Alert:
     acknowledged_by: str | None = None
     acknowledged_ms: int | None = None
     due_ms: int = NEVER
+    firm_ms: int = field(default=0, compare=False)
+    """Until when ordinary MAP samples change nothing, and from when on it is due if one has come."""
     escalated_ms: int | None = None
     ended_ms: int | None = None
 
@@ -298,18 +294,32 @@ class Alert:
             for part, since in zip(parts, [*self.level_since, *self.clear_since], strict=True)
             if since is not None and since + part.for_ms > at_ms
         ]
-        return min([judgement.until_ms, *waits])
+        findings = judgement.findings
+        self.firm_ms = min([finding.firm_ms for finding in findings])
+        return min([*[finding.until_ms for finding in findings], *waits])
+
+    def needs_ordinary(self, at_ms: int) -> bool:
+        """Whether an ordinary MAP sample is to be judged; if not, the answer is due once it is not firm."""
+        if self.firm_ms <= at_ms:
+            return True
+        self.due_ms = min(self.due_ms, self.firm_ms)
+        return False
 
     def snapshot(self) -> list[Any]:
         """All state as plain JSON values."""
-        return [getattr(self, name) for name in self.__slots__]
+        return [getattr(self, name) for name in KEPT]
 
     def restore(self, kept: list[Any]) -> None:
         """Take over what `snapshot` gave."""
-        for name, value in zip(self.__slots__, kept, strict=True):
+        for name, value in zip(KEPT, kept, strict=True):
             setattr(self, name, value)
+        self.firm_ms = 0
         self.stage = Stage(self.stage)
         self.priority = self.priority and Priority(self.priority)
+
+
+KEPT = tuple(name for name in Alert.__slots__ if name != "firm_ms")
+"""What of an alert is kept; what is firm can be asked again."""
 
 
 def _since(before: list[int | None], findings: list[Finding], at_ms: int) -> list[int | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from typing import Any, NamedTuple
 
 from streamproc.core.alert import Alert, AlertState, Phase
@@ -53,12 +54,34 @@ class Held(NamedTuple):
 
 
 @dataclass(slots=True)
+class Readers:
+    """Which rules read what, so that an event asks only those that it concerns; one for all beds."""
+
+    masks: tuple[int, ...]
+    known: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def of(self, reads: int) -> tuple[int, ...]:
+        """The places of the rules that read any of this, in their order."""
+        places = self.known.get(reads)
+        if places is None:
+            places = self.known[reads] = tuple(n for n, mask in enumerate(self.masks) if mask & reads)
+        return places
+
+
+@cache
+def readers_of(masks: tuple[int, ...]) -> Readers:
+    """The readers of these rules, by what each of them reads."""
+    return Readers(masks)
+
+
+@dataclass(slots=True)
 class Bed:
     """A bed of the ward. `chart.now_ms` is the instant up to which it has been judged."""
 
     name: str
     rules: Sequence[Rule]
     chart: Chart
+    readers: Readers
     held: list[Held] = field(default_factory=list)
     alerts: dict[str, Alert] = field(default_factory=dict)
     arrivals: int = 0
@@ -69,7 +92,7 @@ class Bed:
     @classmethod
     def new(cls, name: str, rules: Sequence[Rule], terms: Terms, now_ms: int) -> Bed:
         """A bed of which nothing is known yet."""
-        bed = cls(name, rules, Chart(terms, name, now_ms))
+        bed = cls(name, rules, Chart(terms, name, now_ms), readers_of(tuple(rule.reads for rule in rules)))
         bed.alerts = {rule.id: Alert() for rule in rules}
         bed._open_chart(bed.chart)
         return bed
@@ -222,22 +245,40 @@ class Bed:
         return reads | self.chart.settle()
 
     def _judge(self, reads: int, received_ms: int) -> list[Change]:
-        """Judge each rule that reads what has changed, or whose own time has come."""
-        now_ms, changes = self.chart.now_ms, []
-        deadline_ms = self.chart.infusions.next_loss_ms(NEVER)
-        for rule, alert in zip(self.rules, self.alerts.values(), strict=True):
-            if rule.reads & reads or now_ms >= alert.due_ms:
-                was_open = alert.open
-                phase = alert.step(now_ms, rule.judge(self.chart), self.name, rule.id, latches=rule.latches)
-                if alert.open is not was_open:
-                    reads |= Reads.ALERTS
-                if phase is not None:
-                    changes.append(self._announce(rule, alert, phase, received_ms))
-            deadline_ms = min(deadline_ms, alert.due_ms)
-        self.deadline_ms = deadline_ms
-        if deadline_ms <= now_ms:
-            raise AssertionError(f"{self.name}: a deadline at or before now ({deadline_ms})")
+        """Judge each rule that reads what has changed, or whose own time has come, in their order."""
+        now_ms, changes = self.chart.now_ms, list[Change]()
+        alerts = list(self.alerts.values())
+        places, at = self._concerned(reads, alerts, after=-1), 0
+        while at < len(places):
+            place = places[at]
+            rule, alert = self.rules[place], alerts[place]
+            was_open = alert.open
+            phase = alert.step(now_ms, rule.judge(self.chart), self.name, rule.id, latches=rule.latches)
+            if phase is not None:
+                changes.append(self._announce(rule, alert, phase, received_ms))
+            at += 1
+            if alert.open is not was_open and not reads & Reads.ALERTS:
+                reads |= Reads.ALERTS  # those behind this one are to know of it
+                places, at = self._concerned(reads, alerts, after=place), 0
+        self._set_deadline(now_ms, alerts)
         return changes
+
+    def _concerned(self, reads: int, alerts: list[Alert], after: int) -> Sequence[int]:
+        """The places of the rules to be judged now, of those behind one place."""
+        now_ms, places = self.chart.now_ms, self.readers.of(reads)
+        if reads & Reads.ORDINARY:
+            asked = [n for n in self.readers.of(Reads.MAP) if alerts[n].needs_ordinary(now_ms)]
+            places = tuple(sorted({*places, *asked})) if places else tuple(asked)
+        due = [n for n, alert in enumerate(alerts) if alert.due_ms <= now_ms and n not in places]
+        if due:
+            places = tuple(sorted((*places, *due)))
+        return places if after < 0 else [place for place in places if place > after]
+
+    def _set_deadline(self, now_ms: int, alerts: list[Alert]) -> None:
+        next_ms = min([alert.due_ms for alert in alerts], default=NEVER)
+        self.deadline_ms = min(next_ms, self.chart.infusions.next_loss_ms(NEVER))
+        if self.deadline_ms <= now_ms:
+            raise AssertionError(f"{self.name}: a deadline at or before now ({self.deadline_ms})")
 
     def _announce(
         self, rule: Rule, alert: Alert, phase: Phase, received_ms: int, reason: str | None = None

@@ -57,6 +57,8 @@ class Reads:
     DOUBTS: Final = 128
     VOLUME: Final = 256
     EVERYTHING: Final = 511
+    ORDINARY: Final = 512
+    """An ordinary MAP sample: news only to answers that were not firm; no rule declares it."""
 
 
 def milli(mmhg: float) -> int:
@@ -144,8 +146,9 @@ class Chart:
     def take_map(self, sample: MapSample) -> int:
         """Enter a MAP sample."""
         first = self._heard(sample.time_ms)
+        ordinary = self.pressure.is_ordinary(sample)
         self.pressure.take(sample)
-        return Reads.MAP | first
+        return first | (Reads.ORDINARY if ordinary else Reads.MAP)
 
     def take_pump(self, status: PumpStatus) -> int:
         """Enter a pump report; one that repeats the last says nothing new."""
@@ -269,9 +272,11 @@ class Chart:
         """Whether samples of any kind still come, artefacts too."""
         newest_ms = self.pressure.newest_ms
         if newest_ms is None:
-            return found("monitor sends", False)
+            return found("monitor sends", False, firm_ms=self.now_ms)
         due_ms = newest_ms + self.pressure.loss_ms(self.terms.map_lost_ms)
-        return found("monitor sends", self.now_ms < due_ms, due_ms if self.now_ms < due_ms else NEVER)
+        if self.now_ms >= due_ms:
+            return found("monitor sends", False, firm_ms=self.now_ms)
+        return found("monitor sends", True, due_ms, firm_ms=newest_ms + self.terms.map_lost_ms)
 
     def dose_at_least(self, limit: float) -> Finding:
         """Whether the dose (mcg/kg/min) is at or above the limit; exact at it."""
@@ -457,13 +462,13 @@ class Chart:
         """Whether a finding has been met without interruption for so long; unknown interrupts it."""
         if not finding.met:
             self.spells.pop(name, None)
-            return Finding(finding.state, finding.until_ms, finding.clauses)
+            return finding
         since_ms = self.spells.setdefault(name, self.now_ms)
         due_ms = since_ms + ms(for_s)
         long_enough = self.now_ms >= due_ms
         until_ms = finding.until_ms if long_enough else min(due_ms, finding.until_ms)
         lasted_s = (self.now_ms - since_ms) / 1000
-        return found(f"{name}, unbroken", long_enough, until_ms, lasted_s, for_s, "s")
+        return found(f"{name}, unbroken", long_enough, until_ms, lasted_s, for_s, "s", finding.firm_ms)
 
     def lasting(self, name: str, finding: Finding, for_s: int) -> Finding:
         """Whether a finding has been met for so long, where a stretch of unknown does not interrupt it."""
@@ -473,7 +478,8 @@ class Chart:
         due_ms = since_ms + ms(for_s)
         long_enough = self.now_ms >= due_ms
         until_ms = finding.until_ms if long_enough else min(due_ms, finding.until_ms)
-        return found(f"{name}, lasting", long_enough, until_ms, (self.now_ms - since_ms) / 1000, for_s, "s")
+        lasted_s = (self.now_ms - since_ms) / 1000
+        return found(f"{name}, lasting", long_enough, until_ms, lasted_s, for_s, "s", finding.firm_ms)
 
     def met_since(self, name: str, finding: Finding) -> int | None:
         """Since when a finding has been met; unknown leaves that as it was."""
@@ -491,7 +497,7 @@ class Chart:
             self.spells.pop(kept, None)
         elif fresh and condition.met:
             self.spells[kept] = self.now_ms
-        return found(name, kept in self.spells)
+        return found(name, kept in self.spells, firm_ms=min(begun.firm_ms, condition.firm_ms))
 
     def ever_since(self, name: str, finding: Finding, began_ms: int) -> Finding:
         """Whether a finding has been met at any time since an instant; once met, it stays so."""

@@ -3,6 +3,8 @@
 Unknown is an answer like the others and never turns into one of them: `all_of` and `any_of`
 follow Kleene's three-valued logic. `until_ms` is a promise: with no new event the state does
 not change before it, so it is the next instant at which the question must be asked again.
+`firm_ms` is another: until then the state does not change by ordinary MAP samples either (those
+that `Pressure` calls so), so that a steady patient is not judged anew at every beat.
 """
 
 from __future__ import annotations
@@ -37,11 +39,13 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An answer, its clauses, and the first instant (event time, ms) at which it may differ."""
+    """An answer, its clauses, and the first instants (event time, ms) at which it may differ: with
+    no new event, and with ordinary MAP samples."""
 
     state: State
     until_ms: int
     clauses: tuple[Clause, ...]
+    firm_ms: int = NEVER
 
     @property
     def met(self) -> bool:
@@ -55,7 +59,12 @@ class Finding:
 
     def until(self, until_ms: int) -> Finding:
         """The same answer, to be asked again at `until_ms` at the latest."""
-        return Finding(self.state, min(self.until_ms, until_ms), self.clauses)
+        return Finding(self.state, min(self.until_ms, until_ms), self.clauses, self.firm_ms)
+
+    def asked_with(self, other: Finding) -> Finding:
+        """The same answer, to be asked again whenever the other is: it only sees what it is asked about."""
+        firm_ms = min(self.firm_ms, other.firm_ms)
+        return Finding(self.state, min(self.until_ms, other.until_ms), self.clauses, firm_ms)
 
 
 def found(
@@ -65,15 +74,16 @@ def found(
     value: int | float | Fraction | str | None = None,
     limit: int | float | Fraction | str | None = None,
     unit: str = "",
+    firm_ms: int = NEVER,
 ) -> Finding:
     """The finding of one comparison whose outcome is known."""
     state = State.MET if holds else State.NOT_MET
-    return Finding(state, until_ms, (Clause(name, state, value, limit, unit),))
+    return Finding(state, until_ms, (Clause(name, state, value, limit, unit),), firm_ms)
 
 
-def unknown(name: str, why: str, until_ms: int = NEVER) -> Finding:
+def unknown(name: str, why: str, until_ms: int = NEVER, firm_ms: int = NEVER) -> Finding:
     """The finding of one comparison that cannot be made, and why not."""
-    return Finding(State.UNKNOWN, until_ms, (Clause(name, State.UNKNOWN, why=why),))
+    return Finding(State.UNKNOWN, until_ms, (Clause(name, State.UNKNOWN, why=why),), firm_ms)
 
 
 def all_of(*findings: Finding) -> Finding:
@@ -88,12 +98,18 @@ def any_of(*findings: Finding) -> Finding:
 
 def _combine(findings: tuple[Finding, ...], decides: State, otherwise: State) -> Finding:
     clauses = tuple(clause for finding in findings for clause in finding.clauses)
-    deciding = [f.until_ms for f in findings if f.state is decides]
+    deciding = [f for f in findings if f.state is decides]
     if deciding:  # stands as long as any one of the deciding ones does
-        return Finding(decides, max(deciding), clauses)
-    until_ms = min(f.until_ms for f in findings)
+        until_ms, firm_ms = max(f.until_ms for f in deciding), max(_asked_again_ms(f) for f in deciding)
+        return Finding(decides, until_ms, clauses, firm_ms)
+    until_ms, firm_ms = min(f.until_ms for f in findings), min(f.firm_ms for f in findings)
     state = otherwise if all(f.known for f in findings) else State.UNKNOWN
-    return Finding(state, until_ms, clauses)
+    return Finding(state, until_ms, clauses, firm_ms)
+
+
+def _asked_again_ms(finding: Finding) -> int:
+    """Until when a finding stands if samples come, which may also make its first promise worthless."""
+    return min(finding.until_ms, finding.firm_ms)
 
 
 _OPPOSITE = {State.MET: State.NOT_MET, State.NOT_MET: State.MET, State.UNKNOWN: State.UNKNOWN}
@@ -101,13 +117,13 @@ _OPPOSITE = {State.MET: State.NOT_MET, State.NOT_MET: State.MET, State.UNKNOWN: 
 
 def negated(finding: Finding) -> Finding:
     """Met where the finding is not met; unknown stays unknown."""
-    return Finding(_OPPOSITE[finding.state], finding.until_ms, finding.clauses)
+    return Finding(_OPPOSITE[finding.state], finding.until_ms, finding.clauses, finding.firm_ms)
 
 
 def not_shown(finding: Finding) -> Finding:
     """Met where the finding is not met *or unknown*: for rules that fail closed."""
     state = State.NOT_MET if finding.met else State.MET
-    return Finding(state, finding.until_ms, finding.clauses)
+    return Finding(state, finding.until_ms, finding.clauses, finding.firm_ms)
 
 
 ALWAYS_NOT = Finding(State.NOT_MET, NEVER, ())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamproc.core.events import MILLI, MapSample, MapSource
-from streamproc.core.finding import Finding, found, unknown
+from streamproc.core.finding import NEVER, Finding, found, unknown
 from streamproc.core.terms import Terms
 from streamproc.core.trend import SampleId, Trend
 
@@ -81,6 +81,18 @@ class Pressure:
         self.trend = Trend(terms.map_retention_ms, terms.map_low_milli, terms.map_high_milli)
         self.artefacts = Trend(terms.artefact_window_ms, 0, 1)
 
+    def is_ordinary(self, sample: MapSample) -> bool:
+        """Whether it goes on as before: the line's next valid value, within what its windows have seen."""
+        trend = self.trend
+        return (
+            sample.valid
+            and sample.source is MapSource.ARTERIAL
+            and self.source is MapSource.ARTERIAL
+            and trend.lowest <= sample.milli_mmhg <= trend.highest
+            and self.newest_ms is not None
+            and self.newest_ms < sample.time_ms < self.arterial_until_ms
+        )
+
     def take(self, sample: MapSample) -> None:
         """Enter a sample where it belongs: window, memory of cuff readings, or artefact share."""
         identity = SampleId(sample.device, sample.boot, sample.seq)
@@ -125,20 +137,24 @@ class Pressure:
     def _compare(self, name: str, limit_milli: int, at_ms: int, *, below: bool) -> Finding:
         value = self.trend.now(at_ms)
         if value is None:
-            return unknown(name, "no valid MAP holds")
+            return unknown(name, "no valid MAP holds", firm_ms=at_ms)
         holds = (value < limit_milli) == below
-        return found(name, holds, self.trend.holds_until(at_ms), value / MILLI, limit_milli / MILLI, "mm[Hg]")
+        until_ms = self.trend.holds_until(at_ms)
+        one_sided = self.trend.lowest >= limit_milli or self.trend.highest < limit_milli
+        firm_ms = NEVER if one_sided else at_ms
+        return found(name, holds, until_ms, value / MILLI, limit_milli / MILLI, "mm[Hg]", firm_ms)
 
     def silent_for(self, limit_ms: int, at_ms: int, since_ms: int | None = None) -> Finding:
         """Whether no valid MAP has come for `limit_ms`, counted from `since_ms` if none ever came."""
         last_ms = self.cadence.last_ms if self.cadence.last_ms is not None else since_ms
         if last_ms is None:
-            return unknown("MAP silence", "no MAP was ever heard")
+            return unknown("MAP silence", "no MAP was ever heard", firm_ms=at_ms)
         due_ms = last_ms + limit_ms
         age_s = (at_ms - last_ms) / 1000
         if at_ms >= due_ms:
-            return found("MAP silence", True, value=age_s, limit=limit_ms / 1000, unit="s")
-        return found("MAP silence", False, due_ms, age_s, limit_ms / 1000, "s")
+            return found("MAP silence", True, value=age_s, limit=limit_ms / 1000, unit="s", firm_ms=at_ms)
+        firm_ms = last_ms + self.terms.map_lost_ms  # a quicker cadence shortens the limit no further
+        return found("MAP silence", False, due_ms, age_s, limit_ms / 1000, "s", firm_ms)
 
     def loss_ms(self, least_ms: int) -> int:
         """After how long a silence the signal counts as lost: some intervals, but at least `least_ms`."""

@@ -83,12 +83,21 @@ class Trend:
     _origin: array[int] = field(default_factory=lambda: array("i"))
     _origins: list[tuple[str, str | None]] = field(default_factory=list)
     _tails: dict[int, int] = field(default_factory=dict)
+    _asked_ms: int = -1
+    lowest: int = NEVER
+    highest: int = -NEVER
+    """Between these lies every value that is kept, and more: they are narrowed now and then."""
+    _means: dict[tuple[str, int, int, float, bool], Finding] = field(default_factory=dict)
+    """What was answered at `_asked_ms`: several rules ask for the same mean at one instant."""
 
     def __len__(self) -> int:
         return len(self._time)
 
     def add(self, time_ms: int, value: int, hold_ms: int, sample: SampleId) -> None:
         """Take in a sample; one older than the newest enters the history at its own place."""
+        self._means.clear()
+        if not self.lowest <= value <= self.highest:
+            self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
         if self._time and time_ms < self._time[-1]:
             self._insert(bisect_right(self._time, time_ms), time_ms, value, hold_ms, sample)
             return
@@ -126,11 +135,25 @@ class Trend:
     def mean_below(self, name: str, limit: int, at_ms: int, span_ms: int, coverage: float) -> Finding:
         """Whether the time-weighted mean of the last `span_ms` is below `limit`; unknown where less
         than `coverage` (0..1) of the window is held."""
-        return self._mean_compared(name, limit, at_ms, span_ms, coverage, above=False)
+        return self._mean_once(name, limit, at_ms, span_ms, coverage, above=False)
 
     def mean_above(self, name: str, limit: int, at_ms: int, span_ms: int, coverage: float) -> Finding:
         """Whether that mean is above `limit`; at the limit it is not."""
-        return self._mean_compared(name, limit, at_ms, span_ms, coverage, above=True)
+        return self._mean_once(name, limit, at_ms, span_ms, coverage, above=True)
+
+    def _mean_once(
+        self, name: str, limit: int, at_ms: int, span_ms: int, coverage: float, *, above: bool
+    ) -> Finding:
+        if at_ms != self._asked_ms:
+            self._asked_ms = at_ms
+            self._means.clear()
+        question = (name, limit, span_ms, coverage, above)
+        answer = self._means.get(question)
+        if answer is None:
+            answer = self._means[question] = self._mean_compared(
+                name, limit, at_ms, span_ms, coverage, above=above
+            )
+        return answer
 
     def _mean_compared(
         self, name: str, limit: int, at_ms: int, span_ms: int, coverage: float, *, above: bool
@@ -140,12 +163,14 @@ class Trend:
         excess = window.area - limit * window.held_ms
         if window.held_ms < need_ms:
             why = f"only {window.held_ms / span_ms:.0%} of {span_ms // 1000} s is covered"
-            return unknown(name, why, self._coverage_comes(at_ms, window, need_ms))
+            until_ms = self._coverage_comes(at_ms, window, need_ms)
+            return unknown(name, why, until_ms, firm_ms=at_ms + need_ms - window.held_ms)
         # excess is whole: above the limit is one more than at it
         until_ms = self._mean_stands_until(window, limit, excess - int(above), need_ms)
         mean = window.area / window.held_ms / 1000
         holds = excess > 0 if above else excess < 0
-        return found(name, holds, until_ms, mean, limit / 1000, "mm[Hg]")
+        firm_ms = at_ms + self._unbeaten_ms(window, limit, excess, need_ms, self.lowest, self.highest)
+        return found(name, holds, until_ms, mean, limit / 1000, "mm[Hg]", firm_ms)
 
     def area_at_least(self, name: str, limit: int, at_ms: int, span_ms: int) -> Finding:
         """Whether the integral over the window is at or above the limit; what is not held adds nothing."""
@@ -171,7 +196,8 @@ class Trend:
             if enough
             else self._coverage_comes(at_ms, window, need_ms)
         )
-        return found(name, enough, until_ms, window.held_ms / span_ms, coverage, "1")
+        firm_ms = at_ms + abs(window.held_ms - need_ms)
+        return found(name, enough, until_ms, window.held_ms / span_ms, coverage, "1", firm_ms)
 
     def share_above(self, name: str, share: float, at_ms: int, span_ms: int) -> Finding:
         """Whether the integral of a 0/1 quantity is more than `share` of the whole window."""
@@ -233,8 +259,7 @@ class Trend:
         """The first instant at which the comparison may turn, or a later look is due.
 
         Either the bound that no slope can beat, or the end of the present linear piece."""
-        steepest = 2 * max(self.high - limit, limit - self.low, 1)
-        bound = min(abs(excess) // steepest, window.held_ms - need_ms)
+        bound = self._unbeaten_ms(window, limit, excess, need_ms, self.low, self.high)
         piece, slope, held_slope = self._linear_piece(window, limit)
         step = piece
         if excess >= 0 and slope < 0:
@@ -244,6 +269,12 @@ class Trend:
         if held_slope < 0:
             step = min(step, window.held_ms - need_ms + 1)
         return NEVER if step >= NEVER else window.end_ms + max(step, bound, 1)
+
+    @staticmethod
+    def _unbeaten_ms(window: Window, limit: int, excess: int, need_ms: int, low: int, high: int) -> int:
+        """For how long no values between `low` and `high` can turn a comparison, held or not."""
+        steepest = 2 * max(high - limit, limit - low, 1)
+        return min(abs(excess) // steepest, window.held_ms - need_ms)
 
     def _linear_piece(self, window: Window, limit: int) -> tuple[int, int, int]:
         """For how long both ends of the window lie in one held stretch each; the excess's slope."""
@@ -310,8 +341,12 @@ class Trend:
             self._origin,
         ):
             del column[:COMPACT_AFTER]
+        self._narrow()
         for span_ms in self._tails:
             self._tails[span_ms] = max(-1, self._tails[span_ms] - COMPACT_AFTER)
+
+    def _narrow(self) -> None:
+        self.lowest, self.highest = min(self._value, default=NEVER), max(self._value, default=-NEVER)
 
     def _origin_index(self, sample: SampleId) -> int:
         origin = (sample.device, sample.boot)
@@ -346,4 +381,6 @@ class Trend:
         columns = [array(code, column) for code, column in zip(codes, kept["columns"], strict=True)]
         (self._time, self._value, self._hold, self._area, self._held, self._seq, self._origin) = columns
         self._origins = [(device, boot) for device, boot in kept["origins"]]
-        self._tails = {}
+        self._tails, self._asked_ms = {}, -1
+        self._narrow()
+        self._means.clear()

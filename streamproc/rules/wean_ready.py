@@ -38,7 +38,7 @@ def ready(chart: Chart, p: WeanReady) -> Finding:
         dose_steady(chart, p.held_s),
         chart.no_open_alarm(),
     )
-    return eligible.until(held.until_ms)  # a spell is only seen to begin and break while it is asked about
+    return eligible.asked_with(held)  # a spell is only seen to begin and break while it is asked about
 
 
 def dose_steady(chart: Chart, for_s: int) -> Finding:

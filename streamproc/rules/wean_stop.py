@@ -38,7 +38,7 @@ def judge(chart: Chart, p: WeanStop) -> Judgement:
             Level(Priority.HIGH, all_of(stopped, chart.map_below(chart.target_milli))),
             Level(Priority.HIGH, stopped, chart.terms.changeover_grace_ms),
         ),
-        clears=(Clear(resumed), Clear(all_of(seen, held, chart.map_heard()).until(held.until_ms))),
+        clears=(Clear(resumed), Clear(all_of(seen, held, chart.map_heard()).asked_with(held))),
     )
 
 

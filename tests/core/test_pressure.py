@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from pump_reports import site
 from ward_histories import HOLD_BACK_MS, START_MS, digest_of, rules
 
+from streamproc.core.chart import Chart, Reads
 from streamproc.core.events import MapSample, MapSource
+from streamproc.core.finding import Finding, all_of, any_of, negated, not_shown
 from streamproc.core.pressure import Cadence
 from streamproc.core.ward import Taken, Ward
 
@@ -47,3 +54,62 @@ def test_a_number_may_be_used_again_once_it_is_too_old_to_be_a_repeat() -> None:
         event = sample(minute * 60_000, seq=0)
         ward.tick(event.time_ms)
         assert ward.offer(event, event.time_ms, digest_of(event)) is Taken.ACCEPTED
+
+
+# the promise of firm_ms
+
+
+QUESTIONS: dict[str, Callable[[Chart], Finding]] = {
+    "MAP below": lambda chart: chart.map_below(60_000),
+    "MAP at least": lambda chart: chart.map_at_least(60_000),
+    "mean below": lambda chart: chart.mean_map_below(60_000, 60),
+    "coverage": lambda chart: chart.pressure.trend.coverage_at_least("coverage", 0.8, chart.now_ms, 60_000),
+    "MAP silent": lambda chart: chart.map_silent_for(20_000),
+    "MAP heard": lambda chart: chart.map_heard(),
+    "monitor sends": lambda chart: chart.monitor_sends(),
+    "unbroken": lambda chart: chart.unbroken("held", chart.map_at_least(60_000), 30),
+    "lasting": lambda chart: chart.lasting("lasted", chart.map_at_least(60_000), 30),
+    "not below, and heard": lambda chart: all_of(chart.map_heard(), negated(chart.map_below(60_000))),
+    "below, or silent": lambda chart: any_of(chart.map_below(60_000), chart.map_silent_for(20_000)),
+    "not shown": lambda chart: not_shown(all_of(chart.map_heard(), chart.map_at_least(60_000))),
+}
+BEATS = st.lists(
+    st.tuples(st.sampled_from([1, 2, 5, 20, 70]), st.sampled_from([50, 59, 60, 61, 90]), st.booleans()),
+    min_size=1,
+    max_size=40,
+)
+"""Seconds since the sample before, mmHg, and whether it may be an artefact."""
+
+
+@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("name", QUESTIONS)
+@given(before=BEATS, after=BEATS)
+@example(before=[(20, 60, True)] * 6, after=[(1, 60, True)] * 4 + [(20, 60, True)])  # a quicker cadence
+def test_ordinary_samples_leave_a_firm_answer_as_it_is(
+    name: str, before: list[tuple[int, int, bool]], after: list[tuple[int, int, bool]]
+) -> None:
+    """At every second until it was to be asked again, the answer is what it was, whatever ordinary came."""
+    chart, ask = Chart(site().core_terms(), BED, START_MS), QUESTIONS[name]
+    at_ms = START_MS
+    for gap_s, mmhg, clean in before:
+        at_ms += gap_s * 1_000
+        take(chart, at_ms, mmhg, clean or gap_s > 1)
+        ask(chart)
+    promised = ask(chart)
+    for gap_s, mmhg, _ in after:
+        for second in range(1, gap_s + 1):
+            chart.move_to(at_ms + second * 1_000)
+            if chart.now_ms >= min(promised.until_ms, promised.firm_ms):
+                return
+            if second < gap_s:
+                assert ask(chart).state is promised.state
+        at_ms += gap_s * 1_000
+        if take(chart, at_ms, mmhg, valid=True) != Reads.ORDINARY:
+            return
+        assert ask(chart).state is promised.state
+
+
+def take(chart: Chart, at_ms: int, mmhg: int, valid: bool) -> int:
+    """A sample of the line, at its instant; what it is news to."""
+    chart.move_to(at_ms)
+    return chart.take_map(MapSample(at_ms, BED, "MON-1", "b1", None, MapSource.ARTERIAL, mmhg * 1_000, valid))
