@@ -1,0 +1,147 @@
+"""Puts a ward through hostile messages: decoded, offered, judged, announced, kept and restored.
+
+Nothing that comes from outside may raise, whatever came before it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from base64 import b64encode
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from streamproc.config import Settings, load
+from streamproc.core.ward import Ward
+from streamproc.shell.intake import Intake
+from streamproc.shell.journal import Recorded
+from streamproc.wire import Decoder, Rejected, dead_letter, encode
+from streamproc.wire.announce import alert_event, bed_state
+
+from .hostile import BEDS, Hostile, Message
+from .law import keeps_the_law
+
+START_MS = 1_795_421_702_000
+BATCH_MAX, FLOOD, FLOODS = 24, 500, 0.002
+PAUSE_MS, OUTAGE_MS, OUTAGES = 1_500, 3_600_000, 0.003
+"""The longest between two batches, but for the few that are an hour apart."""
+SHOWN_EVERY, KEPT_EVERY = 100, 400
+"""Batches between two showings of all bed states, and between two restarts."""
+TIGHT = (
+    "event_time.hold_back_s=1",
+    "limits.beds=7",
+    "limits.held_messages=100",
+    "limits.remembered_messages=300",
+    "roster=[icu-a/bed-1, icu-z/never]",
+)
+
+
+@dataclass(slots=True)
+class Door:
+    """The decoder, with each answer held against the law and counted."""
+
+    decoder: Decoder
+    answers: Counter[str] = field(default_factory=Counter)
+
+    def decode(self, topic: str, payload: bytes, received_ms: int, retained: bool = False) -> Any:
+        said = self.decoder.decode(topic, payload, received_ms, retained)
+        assert keeps_the_law(said), f"neither a fact of the contract nor a refusal: {said}"
+        self.answers[type(said).__name__] += 1
+        return said
+
+
+@dataclass(slots=True)
+class Ordeal:
+    """One seed's run; the same seed gives the same messages and the same answers."""
+
+    seed: int
+    settings: Settings = field(default_factory=lambda: load(None, TIGHT))
+    intake: Intake = field(init=False)
+    door: Door = field(init=False)
+    hostile: Hostile = field(init=False)
+    inputs: int = 0
+    batches: int = 0
+    alarmed: Counter[str] = field(default_factory=Counter)
+    _letters: int = 0
+
+    def __post_init__(self) -> None:
+        self.hostile = Hostile(random.Random(self.seed), START_MS)
+        self.intake = Intake.from_settings(self.settings)
+        self.door = Door(self.intake.decoder)
+        self.intake.decoder = self.door  # type: ignore[assignment]
+        self.intake.on_rejected = self._letter
+
+    def run(self, inputs: int) -> None:
+        """So many messages more; whatever is raised says with which message and how to come back to it."""
+        enough = self.inputs + inputs
+        while self.inputs < enough:
+            self._pass_time()
+            together = [self.hostile.message() for _ in range(min(self._size(), enough - self.inputs))]
+            try:
+                self._batch(together)
+            except Exception as error:
+                error.add_note(f"seed {self.seed}, after {self.inputs} inputs, in:")
+                for message in together:
+                    error.add_note(as_line(message))
+                raise
+            self.inputs += len(together)
+
+    def _pass_time(self) -> None:
+        rng = self.hostile.rng
+        self.hostile.now_ms += rng.randint(0, PAUSE_MS) if rng.random() >= OUTAGES else OUTAGE_MS
+
+    def _size(self) -> int:
+        """How many come together: now and then a flood, from one bed."""
+        rng, flood = self.hostile.rng, self.hostile.rng.random() < FLOODS
+        self.hostile.beds = [rng.choice(BEDS)] if flood else BEDS
+        return FLOOD if flood else rng.randint(1, BATCH_MAX)
+
+    def _batch(self, together: list[Message]) -> None:
+        hostile, ward = self.hostile, self.intake.ward
+        self._announce(ward.tick(hostile.now_ms))
+        self.intake.take(hostile.now_ms, [Recorded(*message) for message in together])
+        self._announce(ward.tick(hostile.now_ms))
+        self.batches += 1
+        if self.batches % SHOWN_EVERY == 0:
+            hostile.open_alerts = sorted(ward.open_alerts())
+            for bed in ward.beds.values():
+                json.loads(encode(bed_state(bed)), parse_constant=_not_json)
+        if self.batches % KEPT_EVERY == 0:
+            self._restart()
+
+    def _announce(self, changes: Any) -> None:
+        for change in changes:
+            self.alarmed[change.rule.id] += 1
+            line = encode(alert_event(change, self.settings.instance, "ruleset"))
+            json.loads(line, parse_constant=_not_json)
+
+    def _letter(self, rejected: Rejected, topic: str, payload: bytes, received_ms: int) -> None:
+        self._letters += 1
+        letter = encode(dead_letter(rejected.reason, rejected.detail, topic, payload, received_ms))
+        if self._letters % SHOWN_EVERY == 0:
+            json.loads(letter, parse_constant=_not_json)
+
+    def _restart(self) -> None:
+        """All that it knows goes through JSON and comes back as the same."""
+        ward = self.intake.ward
+        kept = json.dumps(ward.snapshot(), allow_nan=False)
+        fresh = Ward(ward.rules, ward.terms, ward.limits, ward.roster)
+        fresh.restore(json.loads(kept))
+        assert json.dumps(fresh.snapshot(), allow_nan=False) == kept
+        self.intake.ward = fresh
+
+    @property
+    def accounted(self) -> int:
+        """accepted + rejected + duplicate + late."""
+        return self.intake.tally.taken.total() + self.intake.tally.rejected.total()
+
+
+def as_line(message: Message) -> str:
+    """A message as a line of `past_failures.jsonl`."""
+    topic, payload, retained = message
+    return json.dumps({"topic": topic, "retained": retained, "payload_base64": b64encode(payload).decode()})
+
+
+def _not_json(word: str) -> Any:
+    raise AssertionError(f"we said {word}, which is no JSON")
