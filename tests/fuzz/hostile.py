@@ -37,8 +37,16 @@ OBSERVED: list[tuple[str, Callable[[random.Random], str], str | None]] = [
 
 ODD_NUMBERS = [
     *("0", "-0", "-0.0", "-1", "1e999", "-1e999", "NaN", "Infinity", "-Infinity", "5e-324", "1e-400"),
-    *("1.7976931348623157e308", "9007199254740993", "9007199254740992", "1000000", "1000000.0000000001"),
-    *("0.1e1", "1E+2", "00", "01", ".5", "5.", "+5", "0x10", "1_000", "1" * 400, "-" + "9" * 301),
+    *(
+        "1.7976931348623157e308",
+        "1e300",
+        "9007199254740993",
+        "9007199254740992",
+        "1000000",
+        "1000000.0000000001",
+    ),
+    *("0.1e1", "1E+2", "00", "01", ".5", "5.", "+5", "0x10", "1_000", "1" * 400, "1000000.0000000001"),
+    *("-" + "9" * 301, "0x1p3"),
     *("0." + "0" * 400 + "1", "10", "250", "9.999999999999999", "250.00000000000003", "700", "0.2", "true"),
 ]
 ODD_TEXTS = [
@@ -89,6 +97,7 @@ ODD_NAMES += [
 ]
 ODD_LEVELS = ["", "+", "#", "$SYS", "bed 1", "b" * 33, "b" * 32, "..", "/", "\u202ebed", "bed\x00", "bed\n"]
 ODD_LEVELS += ["\uff42\uff45\uff44", "b\u0131d"]
+LIKELY = 0.8
 DEPTHS = [1, 5, 31, 32, 33, 40, 1000, 9000]
 
 
@@ -225,9 +234,15 @@ def _written(value: Any) -> str:
     return "{" + ",".join(f'"{name}":{_written(inside)}' for name, inside in value) + "}"
 
 
-def odd(rng: random.Random) -> str:
-    """A value that somebody has seen somewhere."""
-    return rng.choice(rng.choice([ODD_NUMBERS, ODD_NUMBERS, ODD_TEXTS, ODD_TIMES, ODD_WHOLES]))
+def odd(rng: random.Random, instead_of: Any = None) -> str:
+    """A value that somebody has seen somewhere; mostly of the type that it stands for."""
+    numeric = isinstance(instead_of, str) and instead_of[:1] in "-0123456789"
+    textual = isinstance(instead_of, str) and instead_of[:1] == '"'
+    if numeric and rng.random() < LIKELY:
+        return rng.choice(ODD_NUMBERS)
+    if textual and rng.random() < LIKELY:
+        return rng.choice(ODD_TIMES if instead_of.endswith('Z"') else ODD_TEXTS)
+    return rng.choice(rng.choice([ODD_NUMBERS, ODD_TEXTS, ODD_TIMES, ODD_WHOLES]))
 
 
 def place(rng: random.Random, fields: Fields) -> tuple[Fields, int]:
@@ -242,7 +257,7 @@ def place(rng: random.Random, fields: Fields) -> tuple[Fields, int]:
 def another_value(rng: random.Random, fields: Fields) -> None:
     if fields:
         where, index = place(rng, fields)
-        where[index] = (where[index][0], odd(rng))
+        where[index] = (where[index][0], odd(rng, where[index][1]))
 
 
 def another_name(rng: random.Random, fields: Fields) -> None:
