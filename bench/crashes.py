@@ -27,7 +27,9 @@ def one_round(kills: int, seed: int, log: Path) -> Report:
         try:
             print(f"seed {seed}", file=lines)
             return asyncio.run(
-                campaign(broker.port, Path(folder), kills, seed, lambda line: print(line, file=lines))
+                campaign(
+                    broker.port, Path(folder), kills, seed, lambda line: print(line, file=lines, flush=True)
+                )
             )
         finally:
             broker.kill()

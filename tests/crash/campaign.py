@@ -29,6 +29,7 @@ from .remains import Remains
 BEDS = 5
 PATIENCE_S = 15.0
 """A moment that has not come by then is not waited for any longer."""
+START_S = 60.0
 PATIENT = ("clock.tick_s=1",)
 """The first batch, after which the first snapshot is written, is then not an empty one."""
 
@@ -102,7 +103,7 @@ async def campaign(
     rng, begun_s = random.Random(seed), time.monotonic()
     report = Report(seed)
     async with proxying(broker_port) as proxy:
-        processor = await Processor(proxy.port, folder / "state", QUICK).start()
+        processor = await started(Processor(proxy.port, folder / "state", QUICK))
         remains = Remains(processor.state)
         try:
             await processor.ready()
@@ -116,13 +117,20 @@ async def campaign(
                         report.kills.append(await kill_once(number, killer, proxy, remains))
                         log(json.dumps(asdict(report.kills[-1]) | {"phases": report.kills[-1].phases}))
                     proxy.look = all_pass
-                    await processor.start()
+                    await started(processor)
                 await judge(report, processor, telemetry, station, broker_port, folder)
         finally:
             if processor.running:
                 await processor.kill()
     report.seconds = time.monotonic() - begun_s
     return report
+
+
+async def started(processor: Processor) -> Processor:
+    """Start it, on a machine that may have much else to do."""
+    await processor.launch()
+    await processor.said("service_started", START_S)
+    return processor
 
 
 async def kill_once(number: int, killer: Killer, proxy: Proxy, remains: Remains) -> Kill:
@@ -132,11 +140,11 @@ async def kill_once(number: int, killer: Killer, proxy: Proxy, remains: Remains)
     processor.overrides = (*QUICK, *PATIENT) if killer.moment is Moment.SNAPSHOT else QUICK
     await processor.launch()
     killer.begin()
-    overdue = asyncio.get_running_loop().call_later(PATIENCE_S, killer.strike)
+    overdue = asyncio.get_running_loop().call_later(START_S + PATIENCE_S, killer.strike)
     if killer.moment is Moment.RECOVERY:
-        await processor.said("service_started")
+        await processor.said("service_started", START_S)
         killer.recovering()
-    code = await processor.ended(2 * PATIENCE_S)
+    code = await processor.ended(START_S + 2 * PATIENCE_S)
     overdue.cancel()
     killer.close()
     assert code == -signal.SIGKILL, f"it ended by itself\n{processor.told}"

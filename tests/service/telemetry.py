@@ -75,5 +75,7 @@ async def flowing(port: int, beds: int = 10) -> AsyncIterator[Telemetry]:
     telemetry = Telemetry(bedsides(beds))
     async with listening(port) as devices, asyncio.TaskGroup() as tasks:
         tasks.create_task(telemetry.flow(devices))
-        yield telemetry
-        telemetry.enough.set()
+        try:
+            yield telemetry
+        finally:  # not left to a cancellation, which may be lost in a publish
+            telemetry.enough.set()
