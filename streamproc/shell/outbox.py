@@ -56,6 +56,10 @@ class Outbox:
     shown: dict[str, bytes] = field(default_factory=dict)
     taken_down: list[tuple[int, str, int]] = field(default_factory=list)
     done: set[int] = field(default_factory=set)
+    to_show: dict[str, None] = field(default_factory=dict)
+    """Topics of which the broker may keep an older state, or none."""
+    not_shown: dict[str, None] = field(default_factory=dict)
+    """Topics whose state the broker would not have."""
 
     def put(self, change: Change) -> None:
         """Take over a change; one that the broker already has (a replay after a crash) is only shown."""
@@ -69,10 +73,14 @@ class Outbox:
             self.waiting.append(Outgoing(change.feed_seq, topic, payload, change.decided_ms))
 
     def send(self, sender: Sender, now_ms: int) -> None:
-        """Hand over as much as the connection takes, in order; then what is due to be taken down."""
+        """Hand over as much as the connection takes, in order; then what is due to be taken down.
+
+        An event that is sent late, or again, does not take the place of a newer state that is shown.
+        """
         while self.waiting and sender.publish_room >= 2:
             outgoing = self.waiting.popleft()
-            sender.publish(outgoing.state_topic, outgoing.payload, retain=True)
+            if self.shown.get(outgoing.state_topic) == outgoing.payload:
+                self._show(sender, outgoing.state_topic)
             sender.publish(self.topics.feed, outgoing.payload, token=outgoing.feed_seq)
             self.sent[outgoing.feed_seq] = outgoing
         while self.taken_down and self.taken_down[0][0] <= now_ms and sender.publish_room:
@@ -80,13 +88,23 @@ class Outbox:
             shown = self.shown.get(topic)
             if shown is not None and json.loads(shown)["data"]["feed_seq"] == feed_seq:
                 del self.shown[topic]
-                sender.publish(topic, TOMBSTONE, retain=True)
+                self._show(sender, topic)
+        while self.to_show and sender.publish_room:
+            self._show(sender, self.to_show.popitem()[0])
 
-    def show_again(self, sender: Sender) -> None:
-        """The broker has lost its session, and maybe its retained messages: say what stands."""
-        for topic, payload in self.shown.items():
-            if sender.publish_room:
-                sender.publish(topic, payload, retain=True)
+    def _show(self, sender: Sender, topic: str) -> None:
+        self.to_show.pop(topic, None)
+        sender.publish(topic, self.shown.get(topic, TOMBSTONE), retain=True, token=topic)
+
+    def show_again(self) -> None:
+        """On a new connection the broker may have lost what was retained, gone back to older states, or been
+        mended: say what stands."""
+        self.to_show = dict.fromkeys(self.shown) | self.not_shown
+        self.not_shown.clear()
+
+    def refuse_state(self, topic: str) -> None:
+        """The broker would not have an alert's newest state: `show_again` tries once more."""
+        self.not_shown[topic] = None
 
     def acknowledge(self, feed_seq: int) -> None:
         """The broker has this event of the feed."""
@@ -108,6 +126,14 @@ class Outbox:
         """On a new connection the broker may have been mended."""
         self.waiting.extendleft(self.refused[seq] for seq in sorted(self.refused, reverse=True))
         self.refused.clear()
+
+    def delivered_up_to(self, feed_seq: int) -> None:
+        """A mark, newer than the snapshot, says that the broker has all of these."""
+        self.acknowledged_seq = max(self.acknowledged_seq, feed_seq)
+        self.waiting = deque(
+            outgoing for outgoing in self.waiting if outgoing.feed_seq > self.acknowledged_seq
+        )
+        self.done = {seq for seq in self.done if seq > self.acknowledged_seq}
 
     def skip_to(self, feed_seq: int) -> None:
         """Events up to here were numbered under other rules; none of them will come again."""

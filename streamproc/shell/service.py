@@ -95,7 +95,6 @@ class Service:
     running: bool = False
     """Recovered and about to connect; before that there is no journal and no connection to ask."""
     _early: list[Delivery] = field(default_factory=list)
-    _show_again: bool = False
     _heartbeat: Every = field(init=False)
     _bed_states: Every = field(init=False)
     _snapshot: Every = field(init=False)
@@ -253,7 +252,7 @@ class Service:
         position = self._restore_snapshot()
         mark = self.journal.mark(ACKNOWLEDGED_MARK)
         if isinstance(mark, int):
-            self.outbox.acknowledged_seq = max(self.outbox.acknowledged_seq, mark)
+            self.outbox.delivered_up_to(mark)
         self._number_anew_if_rules_changed()
         replayed = 0
         for batch in self.journal.read(max(position + 1, self.journal.first_position)):
@@ -327,8 +326,7 @@ class Service:
     def _connected(self, session_present: bool) -> None:
         self._heartbeat.due_s = 0.0
         self.outbox.try_refused_again()
-        if not session_present:
-            self._show_again = True
+        self.outbox.show_again()
         _log.info("broker_connected", session_present=session_present)
 
     def _disconnected(self, reason: str) -> None:
@@ -341,9 +339,6 @@ class Service:
         now_s = self.machine.steady_s()
         self.last_step_s = self.machine.wall_s()
         self._note_delivered()
-        if self.connection.connected and self._show_again:
-            self._show_again = False
-            self.outbox.show_again(self.connection)
         if now_ms is not None:
             self.outbox.send(self.connection, now_ms)
         if self.connection.connected and self._heartbeat.due(now_s):
@@ -368,13 +363,15 @@ class Service:
     def _note_delivered(self) -> None:
         """What the broker has answered on alert events; one that it would not have is not delivered."""
         for published in self.connection.drain_acknowledged():
-            if not isinstance(published.token, int):
-                continue
-            if published.refused is None:
-                self.outbox.acknowledge(published.token)
-            else:
-                self.outbox.refuse(published.token)
-                _log.error("alert_refused", feed_seq=published.token, why=published.refused)
+            match published.token, published.refused:
+                case int(feed_seq), None:
+                    self.outbox.acknowledge(feed_seq)
+                case int(feed_seq), why:
+                    self.outbox.refuse(feed_seq)
+                    _log.error("alert_refused", feed_seq=feed_seq, why=why)
+                case str(topic), why if why is not None:
+                    self.outbox.refuse_state(topic)
+                    _log.error("alert_state_refused", topic=topic, why=why)
 
     def _beat(self, state: Any) -> Heartbeat:
         return Heartbeat(
