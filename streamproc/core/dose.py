@@ -56,14 +56,22 @@ class Flow:
     """What one channel, or a drug over all its channels, delivers.
 
     `per_min` in mcg/min (U/min for drugs dosed in units), `per_kg_min` in mcg/kg/min; None is unknown, and
-    `unknown` says why the first of them that is None is."""
+    `unknown` says why the first of them that is None is. `unless_resumed` is what flows per kg if the pumps
+    that paused and then fell silent are pausing still."""
 
     per_min: Fraction | None
     per_kg_min: Fraction | None
     unknown: DoseUnknown | None = None
+    unless_resumed: Fraction | None = None
+
+    @property
+    def by_last_word(self) -> Fraction | None:
+        """mcg/kg/min, where a pump that paused is taken at its last word."""
+        return self.unless_resumed if self.per_kg_min is None else self.per_kg_min
 
 
 NOTHING = Flow(Fraction(0), Fraction(0))
+PAUSED_UNHEARD = Flow(None, None, DoseUnknown.CONTACT_LOST, Fraction(0))
 
 
 def not_known(why: DoseUnknown) -> Flow:
@@ -186,7 +194,8 @@ def total(flows: list[Flow]) -> Flow:
     if len(flows) == 1:
         return flows[0]
     why = next((flow.unknown for flow in flows if flow.unknown is not None), None)
-    return Flow(_sum([f.per_min for f in flows]), _sum([f.per_kg_min for f in flows]), why)
+    per_min, per_kg_min = _sum([f.per_min for f in flows]), _sum([f.per_kg_min for f in flows])
+    return Flow(per_min, per_kg_min, why, None if why is None else _sum([f.by_last_word for f in flows]))
 
 
 def _sum(parts: list[Fraction | None]) -> Fraction | None:
@@ -196,22 +205,30 @@ def _sum(parts: list[Fraction | None]) -> Fraction | None:
 
 @dataclass(frozen=True, slots=True)
 class Dose:
-    """A drug's dose since `since_ms`: 1e-9 mcg/kg/min and 1e-9 mcg/min (or U/min); None is unknown."""
+    """A drug's dose since `since_ms`: 1e-9 mcg/kg/min and 1e-9 mcg/min (or U/min); None is unknown.
+
+    `unless_resumed_nano` is the former if the pumps that paused and then fell silent are pausing still."""
 
     since_ms: int
     per_kg_nano: int | None
     per_min_nano: int | None
     unknown: DoseUnknown | None
+    unless_resumed_nano: int | None = None
+
+    @property
+    def by_last_word_nano(self) -> int | None:
+        """1e-9 mcg/kg/min, where a pump that paused is taken at its last word."""
+        return self.unless_resumed_nano if self.per_kg_nano is None else self.per_kg_nano
 
     def plain(self) -> list[Any]:
         """As plain JSON values."""
-        return [self.since_ms, self.per_kg_nano, self.per_min_nano, self.unknown]
+        return [self.since_ms, self.per_kg_nano, self.per_min_nano, self.unknown, self.unless_resumed_nano]
 
     @classmethod
     def from_plain(cls, kept: list[Any]) -> Dose:
         """From what `plain` gave."""
-        since_ms, per_kg, per_min, why = kept
-        return cls(since_ms, per_kg, per_min, DoseUnknown(why) if why else None)
+        since_ms, per_kg, per_min, why, unless_resumed = kept
+        return cls(since_ms, per_kg, per_min, DoseUnknown(why) if why else None, unless_resumed)
 
 
 def _nano(amount: Fraction | None) -> int | None:
@@ -220,4 +237,5 @@ def _nano(amount: Fraction | None) -> int | None:
 
 def dose_of(since_ms: int, flow: Flow) -> Dose:
     """The flow as a dose, rounded once to 1e-9."""
-    return Dose(since_ms, _nano(flow.per_kg_min), _nano(flow.per_min), flow.unknown)
+    per_kg, per_min = _nano(flow.per_kg_min), _nano(flow.per_min)
+    return Dose(since_ms, per_kg, per_min, flow.unknown, _nano(flow.unless_resumed))

@@ -12,7 +12,17 @@ from fractions import Fraction
 from typing import Any
 
 from streamproc.core.course import Course
-from streamproc.core.dose import NOTHING, Dose, DoseUnknown, Flow, dose_of, flow_of, not_known, total
+from streamproc.core.dose import (
+    NOTHING,
+    PAUSED_UNHEARD,
+    Dose,
+    DoseUnknown,
+    Flow,
+    dose_of,
+    flow_of,
+    not_known,
+    total,
+)
 from streamproc.core.events import DrugForm, PumpState, PumpStatus, Quantity
 from streamproc.core.pressure import Cadence
 from streamproc.core.terms import Terms
@@ -194,7 +204,7 @@ class Infusions:
             if channel.lost or not channel.may_run_unheard or at_ms < due_ms:
                 continue
             channel.lost = True
-            lost = not_known(DoseUnknown.CONTACT_LOST)
+            lost = not_known(DoseUnknown.CONTACT_LOST) if channel.infusing else PAUSED_UNHEARD
             self.delivery(channel.status.drug).deliver(channel.status.channel, due_ms, lost)
 
     def next_loss_ms(self, never_ms: int) -> int:
@@ -299,18 +309,17 @@ def _same_delivery(one: PumpStatus, other: PumpStatus) -> bool:
 
 
 def _flow_text(flow: Flow) -> list[str | None]:
-    each = None if flow.per_min is None else str(flow.per_min)
-    per_kg = None if flow.per_kg_min is None else str(flow.per_kg_min)
-    return [each, per_kg, flow.unknown]
+    return [*map(_text, (flow.per_min, flow.per_kg_min)), flow.unknown, _text(flow.unless_resumed)]
+
+
+def _text(amount: Fraction | None) -> str | None:
+    return None if amount is None else str(amount)
 
 
 def _flow_from(text: list[str | None]) -> Flow:
-    each, per_kg, why = text
-    return Flow(
-        None if each is None else Fraction(each),
-        None if per_kg is None else Fraction(per_kg),
-        DoseUnknown(why) if why else None,
-    )
+    each, per_kg, why, unless_resumed = text
+    amounts = [None if amount is None else Fraction(amount) for amount in (each, per_kg, unless_resumed)]
+    return Flow(amounts[0], amounts[1], DoseUnknown(why) if why else None, amounts[2])
 
 
 def _status_from(kept: Mapping[str, Any]) -> PumpStatus:

@@ -19,7 +19,7 @@ from streamproc.core.dose import Dose
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The drug stopped flowing: when, and from what dose (1e-9 mcg/kg/min)."""
+    """The drug stopped flowing, by the last word of its pumps: when, and from what dose (1e-9 mcg/kg/min)."""
 
     at_ms: int
     from_nano: int
@@ -109,6 +109,7 @@ class Titration:
 
     def _note(self, step: Dose) -> None:
         """Follow the last change, the last positive dose and the last stop."""
+        self._note_stop(step)
         value = step.per_kg_nano
         if value is None:
             return
@@ -117,10 +118,16 @@ class Titration:
         elif abs(value - self._reference) > self.tolerance * self._reference:
             self.changed_ms, self.changed_up = step.since_ms, value > self._reference
             self._reference = value
+
+    def _note_stop(self, step: Dose) -> None:
+        """A pump that paused and fell silent has not been heard to resume: it hides no stop of another."""
+        value = step.by_last_word_nano
+        if value is None:
+            return
         if value > 0:
             self.last_positive, self.stop = step, None
         elif self.last_positive is not None and self.stop is None:
-            self.stop = Stop(step.since_ms, self.last_positive.per_kg_nano or 0)
+            self.stop = Stop(step.since_ms, self.last_positive.by_last_word_nano or 0)
 
     def _forget(self, before_ms: int) -> None:
         if len(self.steps) > 64 and self.steps[32].since_ms <= before_ms:
@@ -151,8 +158,4 @@ class Titration:
 
 
 def _same(one: Dose, other: Dose) -> bool:
-    return (one.per_kg_nano, one.per_min_nano, one.unknown) == (
-        other.per_kg_nano,
-        other.per_min_nano,
-        other.unknown,
-    )
+    return one.plain()[1:] == other.plain()[1:]

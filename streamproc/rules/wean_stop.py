@@ -58,8 +58,7 @@ def stopped_abruptly(chart: Chart, p: WeanStop) -> Finding:
     dealt_with = stop is not None and not alert.open and stop.at_ms <= alert.detected_ms
     if stop is None or dealt_with:
         return found("stopped abruptly", False)
-    running = chart.infusions.running(chart.terms.titrated_drug)
-    if running and (chart.dose is None or chart.dose.per_kg_nano is None):
+    if chart.dose is None or chart.dose.by_last_word_nano is None:
         return unknown("stopped abruptly", "a pump infuses at an unknown dose")
     abrupt = stop.from_nano >= nano(p.from_mcg_per_kg_min)
     return found("stopped abruptly", abrupt, value=stop.from_nano / NANO, limit=p.from_mcg_per_kg_min)

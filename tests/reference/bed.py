@@ -6,7 +6,7 @@ Must hold the page's words only where several rules share them; a rule's own wor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -90,6 +90,11 @@ class Bed:
     def dose(self) -> Course[Fraction | None]:
         """The dose of norepinephrine, None where it is unknown."""
         return doses.total(self.norepinephrine)
+
+    @cached_property
+    def dose_unless_resumed(self) -> Course[Fraction | None]:
+        """The same, where pumps that paused and then fell silent are pausing still."""
+        return doses.total([replace(each, dose=doses.by_last_word(each)) for each in self.norepinephrine])
 
     @cached_property
     def dose_changes(self) -> list[int]:

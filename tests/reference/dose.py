@@ -55,6 +55,15 @@ def _channel(reports: Sequence[Report], terms: Terms) -> Channel:
     )
 
 
+def by_last_word(channel: Channel) -> Course[Fraction | None]:
+    """What a channel delivers if it does what it last said; a lost one that infused may do anything."""
+    return together(
+        lambda dose, state: Fraction(0) if dose is None and state != "infusing" else dose,
+        channel.dose,
+        channel.state,
+    )
+
+
 def total(each: Sequence[Channel]) -> Course[Fraction | None]:
     """The sum of what the channels of one drug deliver; unknown as soon as one of them is."""
 

@@ -192,7 +192,7 @@ def wean_stop(bed: Bed) -> list[Said]:
     )
     running = together(lambda dose, heard: heard if dose is None else dose > 0, bed.dose, heard)
     said: list[Said] = []
-    for waited, end in _stops(bed.dose, bed.on_vasopressor):
+    for waited, end in _stops(bed.dose_unless_resumed):
         raised = next(
             (t for b, e in waited for t in [_raised(low, b, min(e, b + 5 * MINUTE_MS), e)] if t is not None),
             None,
@@ -207,19 +207,18 @@ def wean_stop(bed: Bed) -> list[Said]:
     return said
 
 
-def _stops(dose: Course[Fraction | None], infusing: Course[bool]) -> list[tuple[list[tuple[int, int]], int]]:
+def _stops(dose: Course[Fraction | None]) -> list[tuple[list[tuple[int, int]], int]]:
     """(spans in which nothing is known to flow, resumed) of each stop from 0.05 or more.
 
-    A stop begins with a known 0; pumps that said they paused and fell silent do not interrupt it."""
+    Pumps that said they paused and then fell silent have not been heard to resume."""
     stops: list[tuple[list[tuple[int, int]], int]] = []
     last, spans = Fraction(0), list[tuple[int, int]]()
-    flow = together(lambda dose, on: (dose, on), dose, infusing)
-    for begin, end, (value, on) in [*flow.runs(), (-DAWN_MS, -DAWN_MS, (Fraction(1), True))]:
+    for begin, end, value in [*dose.runs(), (-DAWN_MS, -DAWN_MS, Fraction(1))]:
         if value is not None and value > 0:
             if spans and last >= Fraction("0.05"):
                 stops.append((spans, begin))
             last, spans = value, []
-        elif value is not None or (spans and not on):
+        elif value is not None:
             joins = spans and spans[-1][1] == begin
             spans = [*spans[:-1], (spans[-1][0], end)] if joins else [*spans, (begin, end)]
     return stops
