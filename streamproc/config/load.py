@@ -34,7 +34,7 @@ FILES = {
         "log",
     ),
     "rules.yaml": ("profiles", "terms", "pump_alarms", "rules"),
-    "drugs.yaml": ("drugs", "diluents", "routes", "crystalloids"),
+    "drugs.yaml": ("drugs", "diluents", "routes", "crystalloids", "rule_of_six"),
 }
 """Which file holds which part of the tree."""
 

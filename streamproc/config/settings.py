@@ -22,7 +22,7 @@ from streamproc.core.site import SiteWords, spelled
 from streamproc.core.terms import Drug, PumpAlarm, Terms
 from streamproc.core.ward import Limits
 from streamproc.rules import RULES
-from streamproc.rules.parameters import Mmhg, Percent, Seconds, Share
+from streamproc.rules.parameters import MgPerKg, Ml, Mmhg, Percent, Seconds, Share
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -225,6 +225,13 @@ class Crystalloids(Section):
         return self
 
 
+class RuleOfSix(Section):
+    """A child's mix by weight; computed where it is asked for, never assumed (C10)."""
+
+    mg_per_kg: MgPerKg
+    volume_ml: Ml
+
+
 def _refuse_two_meanings(lists: dict[str, list[str]]) -> None:
     seen: dict[str, str] = {}
     for name, words in lists.items():
@@ -294,6 +301,7 @@ class Settings(Section):
     diluents: Diluents
     routes: Routes
     crystalloids: Crystalloids
+    rule_of_six: RuleOfSix
 
     @field_validator("profiles")
     @classmethod

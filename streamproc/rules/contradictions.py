@@ -81,7 +81,8 @@ CONTRADICTIONS: tuple[Contradiction, ...] = (
         "C10",
         "The rule of 6 (0.6 mg/kg in 100 mL, so that 1 mL/h is 0.1 mcg/kg/min) makes a concentration that "
         "depends on the patient, beside fixed standard ones.",
-        "A way to compute a concentration for a child, never one that is assumed: the pump has to report it.",
+        "`streamproc rule-of-six` computes a concentration for a child; none is ever assumed: the pump "
+        "has to report it.",
         ("CONC-UNKNOWN", "TECH-DOSE"),
     ),
     Contradiction(

@@ -28,7 +28,8 @@ NOT_RULES: tuple[NotARule, ...] = (
     NotARule(
         "Rule of 6",
         "Special Populations",
-        "It computes a concentration and judges none (C10); CONC-UNKNOWN judges what the pump reports.",
+        "It computes a concentration and judges none (C10): `streamproc rule-of-six --weight KG` does so "
+        "where the pediatric profile is on; CONC-UNKNOWN judges what the pump reports.",
     ),
     NotARule(
         "Titrate to the response; individual doses vary greatly",

@@ -24,6 +24,7 @@ from streamproc.shell.explain import Past, Unexplained, explain_alert, explain_r
 from streamproc.shell.http import CannotListen, serving
 from streamproc.shell.journal import JournalCorrupt, JournalFailed, JournalInUse, JournalTooNew
 from streamproc.shell.log import set_up
+from streamproc.shell.mixing import NotMixed, rule_of_six
 from streamproc.shell.mqtt import BrokerRefused, SessionTakenOver
 from streamproc.shell.record import record_to
 from streamproc.shell.recordings import Unreadable, read_files
@@ -167,6 +168,20 @@ def rules(
     """The rule catalogue: sentences, numbers in force, citations, and the source's contradictions."""
     settings = _settings(config, set_)
     typer.echo(as_markdown(settings) if format_ == "md" else as_text(settings), nl=False)
+
+
+@app.command(name="rule-of-six")
+def rule_of_six_(
+    weight_kg: Annotated[float, typer.Option("--weight", help="the child's weight, kg")],
+    config: Config = None,
+    set_: Set = None,
+) -> None:
+    """A child's norepinephrine mix by weight; computed for whoever mixes it, never assumed."""
+    try:
+        typer.echo(rule_of_six(_settings(config, set_), weight_kg))
+    except NotMixed as error:
+        _complain(str(error))
+        raise typer.Exit(2) from None
 
 
 @app.command()
