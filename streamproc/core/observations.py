@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
+from streamproc.core.dose import exact
 from streamproc.core.events import Observation, ObservationKind
 from streamproc.core.finding import NEVER, Finding, found, unknown
 from streamproc.core.trend import SampleId
@@ -45,6 +48,15 @@ class Reading:
 
 ABSENT = frozenset({"none", "no", "absent", "normal", "sinus_rhythm", "false", "resolved"})
 """Words for a sign that is not there."""
+
+
+def _part_of(reading: Reading, since_ms: int, start_ms: int, end_ms: int) -> Fraction:
+    """How much of what was measured since the reading before falls into a span."""
+    length_ms = reading.time_ms - since_ms
+    if not length_ms:
+        return exact(reading.figure) if start_ms < reading.time_ms <= end_ms else Fraction(0)
+    inside_ms = max(0, min(reading.time_ms, end_ms) - max(since_ms, start_ms))
+    return exact(reading.figure) * inside_ms / length_ms
 
 
 @dataclass(slots=True)
@@ -110,14 +122,16 @@ class Observations:
             f"{kind.value} falling", newest.figure < before.figure, value=newest.figure, limit=before.figure
         )
 
-    def sum_before(self, kind: ObservationKind, end_ms: int, span_ms: int) -> float | None:
+    def sum_before(self, kind: ObservationKind, end_ms: int, span_ms: int) -> Fraction | None:
         """What a kind that is measured since its last reading adds up to in the `span_ms` before `end_ms`.
 
-        None unless a reading stands at or before the span's beginning: else a part of it was not measured."""
-        readings = self.of(kind)
-        if not readings or readings[0].time_ms > end_ms - span_ms:
+        A reading that reaches beyond the span counts by its part of the time. None unless a reading stands
+        at or before the span's beginning: else a part of it was not measured."""
+        readings, start_ms = self.of(kind), end_ms - span_ms
+        if not readings or readings[0].time_ms > start_ms:
             return None
-        return sum(r.figure for r in readings if end_ms - span_ms < r.time_ms <= end_ms)
+        parts = (_part_of(reading, before.time_ms, start_ms, end_ms) for before, reading in pairwise(readings))
+        return sum(parts, Fraction(0))
 
     def present(self, kind: ObservationKind) -> Finding:
         """Whether a sign's newest observation says that it is there; not met if nobody observed it."""

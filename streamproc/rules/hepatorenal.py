@@ -145,7 +145,7 @@ def urine_above(chart: Chart, p: HrsStep | HrsResponse, since_ms: int) -> Findin
     volume_ml = chart.observations.sum_before(kind, newest.time_ms, ms(p.interval_s))
     if volume_ml is None:
         return unknown("urine", "not measured for the whole of the time")
-    ml_per_h = volume_ml * SECONDS_PER_HOUR / p.interval_s
+    ml_per_h = float(volume_ml * SECONDS_PER_HOUR / p.interval_s)
     return found("urine", ml_per_h > p.urine_ml_per_h, value=ml_per_h, limit=p.urine_ml_per_h, unit="mL/h")
 
 

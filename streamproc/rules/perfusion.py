@@ -60,7 +60,7 @@ def urine_ml_per_h(chart: Chart, window_s: int) -> float | None:
     if newest is None:
         return None
     total = chart.observations.sum_before(ObservationKind.URINE_OUTPUT, newest.time_ms, ms(window_s))
-    return None if total is None else total * SECONDS_PER_HOUR / window_s
+    return None if total is None else float(total * SECONDS_PER_HOUR / window_s)
 
 
 def _limit_ml_per_h(chart: Chart, p: Perfusion) -> float | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
+from streamproc.core.dose import exact
 from streamproc.core.events import ObservationKind
 from streamproc.core.finding import NEVER, Finding, all_of, any_of, found, unknown
 from streamproc.core.rule import Citation, RuleDefinition, Wording
@@ -60,8 +61,8 @@ def _urine_falling(chart: Chart, p: Vasoconstriction) -> Finding:
     now = seen.sum_before(kind, newest.time_ms, span_ms)
     if before is None or now is None:
         return unknown(URINE, f"not measured over twice {p.urine_span_s // SECONDS_PER_HOUR} h")
-    limit = round(p.urine_share * before, 9)
-    return found(URINE, now < limit, value=now, limit=limit, unit="mL")
+    limit = exact(p.urine_share) * before
+    return found(URINE, now < limit, value=float(now), limit=float(limit), unit="mL")
 
 
 def _dose_rising(chart: Chart, p: Vasoconstriction) -> Finding:
