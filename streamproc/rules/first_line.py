@@ -1,7 +1,7 @@
 """DOPAMINE-FIRST and PHENYL-FIRST: another vasopressor was started before norepinephrine.
 
-What counts is whether norepinephrine ran when the other began. Low-dose dopamine beside it is told
-of, too: it does not protect the kidney.
+What counts is whether norepinephrine ran when the other began, once the pumps of both have had time to
+say so. Low-dose dopamine beside it is told of, too: it does not protect the kidney.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads
 from streamproc.core.dose import NANO
+from streamproc.core.events import MILLI
 from streamproc.core.finding import Finding, all_of, any_of, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import InotropeMcgPerKgMin
@@ -50,11 +51,14 @@ def judge_phenylephrine(chart: Chart, p: PhenylFirst) -> Judgement:
 
 
 def _runs_first(chart: Chart, drug: str) -> Finding:
-    """Whether a drug runs in an infusion that began while norepinephrine did not run."""
+    """Whether a drug runs in an infusion that began while norepinephrine did not run.
+
+    Asked a loss time after it began: by then a norepinephrine pump that runs has been heard, too."""
     without, other = negated(chart.under_way(chart.terms.titrated_drug)), chart.under_way(drug)
-    began_first = chart.began_while(f"{drug} first", other, without)
+    heard_both = chart.lasting(f"{drug} under way", other, chart.terms.pump_lost_ms // MILLI)
+    began_first = chart.began_while(f"{drug} first", heard_both, without)
     # asked again when a change-over can no longer be one: what begins after that is another infusion
-    return all_of(chart.infuses(drug), began_first).until(other.until_ms)
+    return all_of(chart.infuses(drug), began_first).until(min(other.until_ms, heard_both.until_ms))
 
 
 def word_dopamine(chart: Chart, p: DopamineFirst, alert: Alert) -> Wording:
@@ -90,9 +94,9 @@ DOPAMINE_FIRST = RuleDefinition(
     citation=Citation("Critical Pitfalls to Avoid", "Before and around the infusion", "S"),
     reads=Reads.DOSE | Reads.PUMPS,
     sentence=(
-        "If dopamine starts while norepinephrine does not run, advise (low); if dopamine runs at less than "
-        "{low_dose_mcg_per_kg_min} mcg/kg/min beside norepinephrine, inform (info): no benefit for the "
-        "kidney. Clear when dopamine stops, or is neither."
+        "If dopamine starts, and norepinephrine does not run {pump_lost_s} s later, advise (low); "
+        "if dopamine runs at less than {low_dose_mcg_per_kg_min} mcg/kg/min beside norepinephrine, "
+        "inform (info): no benefit for the kidney. Clear when dopamine stops, or is neither."
     ),
     parameters=DopamineFirst,
     judge=judge_dopamine,
@@ -106,8 +110,8 @@ PHENYL_FIRST = RuleDefinition(
     citation=Citation("Critical Pitfalls to Avoid", "Before and around the infusion", "S"),
     reads=Reads.DOSE | Reads.PUMPS,
     sentence=(
-        "If phenylephrine starts while norepinephrine does not run, advise (low). Clear when phenylephrine "
-        "stops."
+        "If phenylephrine starts, and norepinephrine does not run {pump_lost_s} s later, advise (low). Clear "
+        "when phenylephrine stops."
     ),
     parameters=PhenylFirst,
     judge=judge_phenylephrine,
