@@ -15,6 +15,7 @@ from typing import Any
 from streamproc.core.dose import exact
 from streamproc.core.events import Observation, ObservationKind
 from streamproc.core.finding import NEVER, Finding, found, unknown
+from streamproc.core.site import spelled
 from streamproc.core.trend import SampleId
 
 MOST_READINGS = 2_000
@@ -42,11 +43,24 @@ class Reading:
     def present(self) -> bool:
         """Whether a sign is there: `true`, or any word but those that say it is not."""
         if isinstance(self.value, str):
-            return self.value.lower() not in ABSENT
+            return spelled(self.value) not in ABSENT
         return bool(self.value)
 
 
-ABSENT = frozenset({"none", "no", "absent", "normal", "sinus_rhythm", "false", "resolved"})
+ABSENT = frozenset(
+    {
+        "none",
+        "no",
+        "absent",
+        "normal",
+        "false",
+        "resolved",
+        "sinus",
+        "sinus_rhythm",
+        "normal_sinus_rhythm",
+        "nsr",
+    }
+)
 """Words for a sign that is not there."""
 
 
@@ -130,7 +144,9 @@ class Observations:
         readings, start_ms = self.of(kind), end_ms - span_ms
         if not readings or readings[0].time_ms > start_ms:
             return None
-        parts = (_part_of(reading, before.time_ms, start_ms, end_ms) for before, reading in pairwise(readings))
+        parts = (
+            _part_of(reading, before.time_ms, start_ms, end_ms) for before, reading in pairwise(readings)
+        )
         return sum(parts, Fraction(0))
 
     def present(self, kind: ObservationKind) -> Finding:
