@@ -56,10 +56,11 @@ class HrsResponse:
 
 def judge_step(chart: Chart, p: HrsStep) -> Judgement:
     profile, baseline = chart.under(Profile.HEPATORENAL), chart.map_baseline_milli(p.window_s)
-    if not profile.met:
+    under_since_ms = chart.met_since("HRS-STEP profile", profile)
+    if under_since_ms is None:
         return _not_here(Priority.LOW, profile)
     step = chart.course.by_rate.last
-    astray = stepped_astray(chart, p)
+    astray = stepped_astray(chart, p, under_since_ms)
     response = responded(chart, p, baseline, last_change_ms(chart))
     return Judgement(
         levels=(Level(Priority.LOW, astray),),
@@ -68,11 +69,12 @@ def judge_step(chart: Chart, p: HrsStep) -> Judgement:
     )
 
 
-def stepped_astray(chart: Chart, p: HrsStep) -> Finding:
-    """Whether the last step was up, and too large or too soon; one that an alert has told is done with."""
+def stepped_astray(chart: Chart, p: HrsStep, under_since_ms: int) -> Finding:
+    """Whether the last step was up, and too large or too soon; one that an alert has told is done with, and
+    one from before the profile was another protocol's."""
     step, alert = chart.course.by_rate.last, chart.alert("HRS-STEP")
     told = step is not None and alert.ended_ms is not None and step.at_ms <= alert.ended_ms
-    if step is None or not _up(step) or (told and not alert.open):
+    if step is None or step.at_ms < under_since_ms or not _up(step) or (told and not alert.open):
         return found("step too large or too soon", False)
     size = (_nano_mg_per_h(step.after) or 0) - (_nano_mg_per_h(step.before) or 0)
     soon = since_last_ms(chart, step) < ms(p.interval_s)
