@@ -37,6 +37,7 @@ def ready(chart: Chart, p: WeanReady) -> Finding:
         chart.pressure.trend.coverage_at_least("coverage", p.coverage_min, chart.now_ms, ms(p.held_s)),
         dose_steady(chart, p.held_s),
         chart.no_open_alarm(),
+        found("no step up due", not chart.is_open("HRS-RESPONSE")),
     )
     return eligible.asked_with(held)  # a spell is only seen to begin and break while it is asked about
 
@@ -103,9 +104,9 @@ RULE = RuleDefinition(
     sentence=(
         "If the patient is on norepinephrine, the time-weighted mean MAP of {window_s} s has been at "
         "target without interruption for {held_s} s with at least {coverage_min} of that time covered, "
-        "the dose has not changed in that time and no alarm of the bed is open, advise (info) a reduction"
-        " by {step_percent} %, or to stop once that is below {floor_mcg_per_kg_min} mcg/kg/min. Clear as "
-        "soon as any of this is not known to hold."
+        "the dose has not changed in that time, and neither an alarm of the bed nor HRS-RESPONSE is open, "
+        "advise (info) a reduction by {step_percent} %, or to stop once that is below {floor_mcg_per_kg_min} "
+        "mcg/kg/min. Clear as soon as any of this is not known to hold."
     ),
     parameters=WeanReady,
     judge=judge,
