@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
-from streamproc.core.events import ObservationKind, Profile
+from streamproc.core.events import ObservationKind
 from streamproc.core.finding import Finding, all_of, any_of, found, negated, unknown
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import MlPerHour, MlPerKgPerHour, Seconds
@@ -64,7 +64,7 @@ def urine_ml_per_h(chart: Chart, window_s: int) -> float | None:
 
 
 def _limit_ml_per_h(chart: Chart, p: Perfusion) -> float | None:
-    if chart.profile is not Profile.PEDIATRIC:
+    if not chart.is_child:
         return p.urine_ml_per_h
     weight = chart.weight_kg
     return None if weight is None else p.pediatric_urine_ml_per_kg_h * weight
@@ -90,7 +90,7 @@ def word(chart: Chart, p: Perfusion, alert: Alert) -> Wording:
 
 
 def _told_limit(chart: Chart, p: Perfusion) -> str:
-    if chart.profile is Profile.PEDIATRIC:
+    if chart.is_child:
         return f"{p.pediatric_urine_ml_per_kg_h:g} mL/kg/h"
     return f"{p.urine_ml_per_h:g} mL/h"
 
@@ -103,8 +103,8 @@ RULE = RuleDefinition(
     reads=Reads.OBSERVATIONS | Reads.DOSE | Reads.PUMPS | Reads.CONTEXT,
     sentence=(
         "If, on a vasopressor, the newest lactate is not below the one before, or urine output over "
-        "{urine_window_s} s is below {urine_ml_per_h} mL/h (profile pediatric: "
-        "{pediatric_urine_ml_per_kg_h} mL/kg/h), advise (info). Clear when the next reading mends it, or the "
+        "{urine_window_s} s is below {urine_ml_per_h} mL/h (children: {pediatric_urine_ml_per_kg_h} "
+        "mL/kg/h), advise (info). Clear when the next reading mends it, or the "
         "infusion has ended."
     ),
     parameters=Perfusion,
