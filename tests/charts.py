@@ -250,16 +250,18 @@ def play(
     acknowledge: Mapping[str, int] | None = None,
     tick_ms: int = STEP_MS,
     sent_at: Mapping[tuple[str, Any], int] | None = None,
+    unwatched: Sequence[int] = (),
 ) -> list[Change]:
     """Send events as they would come in, ticking, and acknowledging rules' alerts at given times.
 
-    An event is sent at its own time, unless `sent_at` knows better by its device and number."""
+    An event is sent at its own time, unless `sent_at` knows better by its device and number. `unwatched`
+    is when nobody watched, from and until, one after the other."""
     known = sent_at or {}
     pending = sorted(
         ((known.get((e.device, e.seq), e.time_ms), e.order, e.bed, e) for e in events),
         key=lambda entry: entry[:3],
     )
-    due = dict(acknowledge or {})
+    due, away = dict(acknowledge or {}), list(unwatched)
     changes: list[Change] = []
     now_ms, at = START_MS, 0
     while now_ms <= until_ms:
@@ -270,6 +272,8 @@ def play(
             ward.offer(event, received_ms, hash_of(event))
         changes += ward.tick(now_ms)
         changes += _acknowledge(ward, due, now_ms)
+        while away and away[1] <= now_ms:
+            ward.note_unwatched(away.pop(0), away.pop(0), "restarted", now_ms)
         now_ms += tick_ms
     return changes
 

@@ -24,6 +24,7 @@ KEYS = {
     "patient",
     "patient_later",
     "acknowledge",
+    "unwatched",
     "settings",
     "expect",
     "says",
@@ -48,7 +49,8 @@ def test_chart_raises_what_it_says(rule: str, chart: dict[str, Any]) -> None:
     acknowledge = {name: at_ms(text) for name, text in chart.get("acknowledge", {}).items()}
     until_ms = START_MS + length_ms(chart) + HOLD_BACK_MS - 1
     events, sent_at = befallen(chart, chart_events(chart))
-    changes = play(ward, events, until_ms, acknowledge, sent_at=sent_at)
+    unwatched = [at_ms(text) for text in chart.get("unwatched", [])]
+    changes = play(ward, events, until_ms, acknowledge, sent_at=sent_at, unwatched=unwatched)
     rules = {rule} | {line.split()[1] for line in chart["expect"]}
     seen = [str(told(change)) for change in changes if change.rule.id in rules]
     assert seen == chart["expect"]

@@ -32,6 +32,7 @@ from streamproc.core.events import (
     PumpState,
     PumpStatus,
     Quantity,
+    Unwatched,
 )
 from streamproc.core.finding import NEVER
 from streamproc.core.rule import Rule, Wording
@@ -163,6 +164,8 @@ class Bed:
                 return self._admit(event, changes)
             case BedFreed():
                 return self._free(changes)
+            case Unwatched():
+                return self.chart.take_unwatched(event)
             case _:
                 return self._take(event)
 
@@ -344,7 +347,16 @@ def _ended(wording: Wording, rule_id: str, reason: str | None) -> Wording:
 
 _EVENTS: dict[str, type[Any]] = {
     cls.__name__: cls
-    for cls in (MapSample, PumpStatus, PatientContext, BedFreed, Observation, Doubted, Acknowledged)
+    for cls in (
+        MapSample,
+        PumpStatus,
+        PatientContext,
+        BedFreed,
+        Observation,
+        Doubted,
+        Unwatched,
+        Acknowledged,
+    )
 }
 _FIELDS: dict[str, type[Any]] = {
     "source": MapSource,

@@ -24,6 +24,7 @@ from streamproc.core.events import (
     PatientContext,
     Profile,
     PumpStatus,
+    Unwatched,
 )
 from streamproc.core.finding import NEVER, Finding, found, negated, unknown
 from streamproc.core.infusion import Channel, Infusions
@@ -110,6 +111,7 @@ class Chart:
     observations: Observations = field(init=False)
     doubts: dict[Doubt, Doubted] = field(default_factory=dict)
     gap: Gap | None = None
+    unwatched: Unwatched | None = None
     last_heard_ms: int = 0
     alerts: dict[str, Alert] = field(default_factory=dict)
     kinds: dict[str, Kind] = field(default_factory=dict)
@@ -179,6 +181,11 @@ class Chart:
     def take_doubt(self, doubted: Doubted) -> int:
         """Remember what the ward noticed about this bed's messages."""
         self.doubts[doubted.doubt] = doubted
+        return Reads.DOUBTS
+
+    def take_unwatched(self, unwatched: Unwatched) -> int:
+        """Remember the last time that nobody watched this bed."""
+        self.unwatched = unwatched
         return Reads.DOUBTS
 
     def miss(self, device: str, messages: int) -> int:
@@ -548,6 +555,7 @@ class Chart:
             "observations": self.observations.snapshot(),
             "doubts": [[d.time_ms, d.bed, d.device, d.doubt, d.detail] for d in self.doubts.values()],
             "gap": self.gap and [self.gap.noticed_ms, self.gap.device, self.gap.messages],
+            "unwatched": self.unwatched and asdict(self.unwatched),
             "last_heard_ms": self.last_heard_ms,
             "spells": self.spells,
             "opened": self.opened and asdict(self.opened),
@@ -573,6 +581,7 @@ class Chart:
         for time_ms, bed, device, doubt, detail in kept["doubts"]:
             self.doubts[Doubt(doubt)] = Doubted(time_ms, bed, device, Doubt(doubt), detail)
         self.gap = kept["gap"] and Gap(*kept["gap"])
+        self.unwatched = kept["unwatched"] and Unwatched(**kept["unwatched"])
         self.last_heard_ms = kept["last_heard_ms"]
         self.spells = dict(kept["spells"])
         self.below_target_ms, self.opened_ms = kept["below_target_ms"], kept["opened_ms"]

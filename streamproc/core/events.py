@@ -186,6 +186,21 @@ class Doubted:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwatched:
+    """From `from_ms` until `until_ms` nobody watched this bed; `why` says what kept us."""
+
+    order: ClassVar[str] = "unwatched"
+    device: ClassVar[str] = ""
+    boot: ClassVar[None] = None
+    seq: ClassVar[None] = None
+    time_ms: int
+    bed: str
+    from_ms: int
+    until_ms: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """Somebody at a station has taken notice of an alert."""
 
@@ -203,5 +218,5 @@ class Tick:
 
 
 BedEvent = MapSample | PumpStatus | PatientContext | BedFreed | Observation
-HeldEvent = BedEvent | Doubted | Acknowledged
+HeldEvent = BedEvent | Doubted | Unwatched | Acknowledged
 Event = BedEvent | Acknowledged | Tick

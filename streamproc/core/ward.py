@@ -16,7 +16,16 @@ from typing import Any
 
 from streamproc.core.bed import Bed
 from streamproc.core.change import Change
-from streamproc.core.events import Acknowledged, BedEvent, BedFreed, Doubt, Doubted, MapSample, PatientContext
+from streamproc.core.events import (
+    Acknowledged,
+    BedEvent,
+    BedFreed,
+    Doubt,
+    Doubted,
+    MapSample,
+    PatientContext,
+    Unwatched,
+)
 from streamproc.core.finding import NEVER
 from streamproc.core.reason import Reason
 from streamproc.core.rule import Rule
@@ -171,6 +180,17 @@ class Ward:
         at_ms = self._effective_ms(0, received_ms)
         known.hold(Doubted(at_ms, bed, device, doubt, detail), at_ms, received_ms)
         self._schedule(known)
+
+    def note_unwatched(self, from_ms: int, until_ms: int, why: str, received_ms: int) -> None:
+        """Nobody watched between these: each bed is told that was being monitored when that began."""
+        at_ms = self._effective_ms(0, received_ms)
+        heard_since_ms = from_ms - self.terms.map_hold_cuff_ms
+        for name in sorted(self.beds):
+            bed = self.beds[name]
+            expected = name in self.roster and bed.chart.freed is None
+            if expected or bed.chart.last_heard_ms >= heard_since_ms:
+                bed.hold(Unwatched(at_ms, name, from_ms, until_ms, why), at_ms, received_ms)
+                self._schedule(bed)
 
     def _doubt_clock(self, event: BedEvent, received_ms: int) -> None:
         ahead_ms = event.time_ms - received_ms

@@ -1,11 +1,11 @@
-"""TECH-GAP: messages that a device must have sent never came; what they said, nobody knows."""
+"""TECH-GAP: messages of a device never came, or nobody watched for a while; what was then, nobody knows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
-from streamproc.core.chart import Chart, Gap, Reads, ms
+from streamproc.core.chart import Chart, Reads, ms
 from streamproc.core.finding import Finding, any_of, found, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import Seconds
@@ -14,42 +14,67 @@ from streamproc.rules.phrase import minutes
 
 @dataclass(frozen=True, slots=True)
 class TechGap:
-    """How long a gap is shown that nobody acknowledges."""
+    """How long a gap is shown that nobody acknowledges, and how long we may be away without saying so."""
 
     shown_s: Seconds
+    unwatched_s: Seconds
 
 
 def judge(chart: Chart, p: TechGap) -> Judgement:
-    missing = recently_missing(chart, p)
+    gap = any_of(recently_missing(chart, p), recently_unwatched(chart, p))
     alert = chart.alert("TECH-GAP")
     seen = found("acknowledged", alert.open and alert.acknowledged_ms is not None)
-    return Judgement(levels=(Level(Priority.LOW, missing),), clears=(Clear(any_of(seen, negated(missing))),))
+    return Judgement(
+        levels=(Level(Priority.LOW, gap),),
+        clears=(Clear(any_of(seen, negated(gap))),),
+        variant="" if chart.unwatched is None else f"unwatched until {chart.unwatched.time_ms}",
+    )
 
 
 def recently_missing(chart: Chart, p: TechGap) -> Finding:
-    """Whether a gap was noticed not long ago that has not been acknowledged already."""
+    """Whether messages were found missing not long ago, and that has not been acknowledged already."""
     gap = chart.gap
-    if gap is None or _dealt_with(chart, gap):
+    if gap is None:
         return found("messages missing", False)
-    until_ms = gap.noticed_ms + ms(p.shown_s)
-    if chart.now_ms >= until_ms:
-        return found("messages missing", False)
-    return found("messages missing", True, until_ms, gap.messages, 0)
+    return _recently(chart, p, "messages missing", gap.noticed_ms, gap.messages)
 
 
-def _dealt_with(chart: Chart, gap: Gap) -> bool:
-    """Whether the alert that told of this gap has ended: the same gap does not raise it again."""
+def recently_unwatched(chart: Chart, p: TechGap) -> Finding:
+    """Whether the bed was not watched until not long ago, and that has not been acknowledged already."""
+    gap = chart.unwatched
+    if gap is None:
+        return found("not watched", False)
+    return _recently(chart, p, "not watched", gap.time_ms, (gap.until_ms - gap.from_ms) / 1000)
+
+
+def _recently(chart: Chart, p: TechGap, name: str, noticed_ms: int, value: float) -> Finding:
+    """What is over by itself, or was told by an alert that has ended, does not raise another."""
     alert = chart.alert("TECH-GAP")
-    return not alert.open and alert.ended_ms is not None and gap.noticed_ms <= alert.ended_ms
+    told = not alert.open and alert.ended_ms is not None and noticed_ms <= alert.ended_ms
+    until_ms = noticed_ms + ms(p.shown_s)
+    if told or chart.now_ms >= until_ms:
+        return found(name, False)
+    return found(name, True, until_ms, value, 0)
 
 
 def word(chart: Chart, p: TechGap, alert: Alert) -> Wording:
-    gap = chart.gap
+    gap, unwatched = chart.gap, chart.unwatched
+    figure = f"acknowledged, or none for {minutes(p.shown_s)}"
+    if unwatched is not None and (gap is None or gap.noticed_ms <= unwatched.time_ms):
+        away_s = (unwatched.until_ms - unwatched.from_ms) / 1000
+        return Wording(
+            text=f"Not watched for {minutes(away_s)}: {unwatched.why}",
+            advice="Look at the bed: what happened meanwhile was not judged, or was judged late.",
+            figure=figure,
+            value=away_s,
+            limit=0.0,
+            unit="s",
+        )
     lost, device = (gap.messages, gap.device) if gap else (0, "the device")
     return Wording(
         text=f"{lost} message{'' if lost == 1 else 's'} of {device} lost",
         advice="Check the device's network; what these messages said is missing from every window.",
-        figure=f"acknowledged, or none lost for {minutes(p.shown_s)}",
+        figure=figure,
         value=float(lost),
         limit=0.0,
     )
@@ -57,13 +82,14 @@ def word(chart: Chart, p: TechGap, alert: Alert) -> Wording:
 
 RULE = RuleDefinition(
     id="TECH-GAP",
-    version=1,
+    version=2,
     kind=Kind.TECHNICAL,
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
     reads=Reads.DOUBTS | Reads.ALERTS,
     sentence=(
         "If the numbers of a device's messages leave a gap within one of its starts, alert (low) with how "
-        "many were lost. Clear when acknowledged, or {shown_s} s after the last gap."
+        "many were lost; likewise if this program did not watch the bed for {unwatched_s} s, or its session at "
+        "the broker was lost. Clear when acknowledged, or {shown_s} s after the last gap."
     ),
     parameters=TechGap,
     judge=judge,
