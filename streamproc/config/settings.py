@@ -103,6 +103,7 @@ class State(Section):
     dir: Annotated[str, Field(min_length=1)]
     journal_retention_h: Annotated[float, Field(gt=0, le=8760)]
     snapshot_every_s: Annotated[float, Field(ge=1, le=86_400)]
+    failing_s: Annotated[float, Field(ge=0, le=86_400)]
 
 
 class Alerts(Section):
@@ -279,6 +280,20 @@ RulesSection = create_model(
 )
 
 
+CLINICAL = (
+    "roster",
+    "profiles",
+    "terms",
+    "rules",
+    "pump_alarms",
+    "drugs",
+    "diluents",
+    "routes",
+    "crystalloids",
+)
+"""What may change while the service runs: whom it watches, and by which rules. The rest needs a restart."""
+
+
 class Settings(Section):
     """Everything that a site sets."""
 
@@ -372,6 +387,25 @@ class Settings(Section):
         alkaline = [name.replace("_", " ") for name, entry in self.drugs.items() if entry.alkaline]
         words = {"listed_ug_per_ml": listed, "alkaline_drugs": ", ".join(alkaline) or "none"}
         return {**self.terms.model_dump(), **words}
+
+    @property
+    def unwatched_ms(self) -> int:
+        """So long a time without a watch is told to the beds."""
+        rules: Any = self.rules
+        return ms(rules.tech_gap.unwatched_s)
+
+    def clinical(self) -> dict[str, Any]:
+        """What beds are judged by, as plain JSON values."""
+        return self.model_dump(mode="json", by_alias=True, include=set(CLINICAL))
+
+    def with_clinical(self, clinical: dict[str, Any]) -> Settings:
+        """The same service judging by this; raises `ValidationError` for what this program can't read."""
+        return Settings.model_validate(self.model_dump(by_alias=True, exclude=set(CLINICAL)) | clinical)
+
+    def needs_restart(self, other: Settings) -> list[str]:
+        """The sections that differ and that a running service can't take over."""
+        ours, theirs = self.model_dump(exclude=set(CLINICAL)), other.model_dump(exclude=set(CLINICAL))
+        return [name for name in ours if ours[name] != theirs[name]]
 
     def ruleset(self) -> str:
         """The hash of the whole rule configuration: numbers, drugs, switches and rule versions."""

@@ -152,9 +152,23 @@ class Bed:
         self.chart.move_to(to_ms)
         return changes
 
-    def start(self) -> None:
-        """Ask every rule once, so that the waits that need no event are running."""
-        self._judge(Reads.EVERYTHING, self.chart.now_ms)
+    def judge_anew(self, received_ms: int) -> list[Change]:
+        """Ask every rule once, as after other rules came into force: so that every wait is running."""
+        return self._judge(self._settle(Reads.EVERYTHING), received_ms)
+
+    def retire(self, kept_rules: set[str]) -> list[Change]:
+        """End the open alerts of rules that are no more."""
+        changes = []
+        for rule in self.rules:
+            alert = self.alerts[rule.id]
+            if rule.id not in kept_rules and (phase := alert.end()) is not None:
+                changes.append(self._announce(rule, alert, phase, self.chart.now_ms, "rule_off"))
+        return changes
+
+    def expect_no_more(self) -> None:
+        """It has left the roster: unless a patient was admitted, nobody is expected to be heard from it."""
+        if self.chart.context is None:
+            self.chart.waiting_since_ms = None
 
     def _happen(self, event: HeldEvent, changes: list[Change]) -> int:
         match event:

@@ -57,8 +57,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One alert event. `decided_ms` is when the deciding message came in (receipt time); it serves
-    the latency metric and is not part of what is announced."""
+    """One alert event, and the ruleset that it was judged by.
+
+    `decided_ms` is when the deciding message came in (receipt time); it serves the latency metric and is
+    not part of what is announced."""
 
     bed: str
     time_ms: int
@@ -78,6 +80,7 @@ class Change:
     reason: str | None
     decided_ms: int
     feed_seq: int = 0
+    ruleset: str = ""
 
 
 def evidence_for(chart: Chart, wording: Wording) -> Evidence:

@@ -92,6 +92,7 @@ class Ward:
     terms: Terms
     limits: Limits
     roster: frozenset[str] = frozenset()
+    ruleset: str = ""
     beds: dict[str, Bed] = field(default_factory=dict)
     remembered: dict[str, Remembered] = field(default_factory=dict)
     clock_ms: int | None = None
@@ -188,9 +189,35 @@ class Ward:
         for name in sorted(self.beds):
             bed = self.beds[name]
             expected = name in self.roster and bed.chart.freed is None
-            if expected or bed.chart.last_heard_ms >= heard_since_ms:
+            if expected or bed.held or bed.chart.last_heard_ms >= heard_since_ms:
                 bed.hold(Unwatched(at_ms, name, from_ms, until_ms, why), at_ms, received_ms)
                 self._schedule(bed)
+
+    def turn_to(
+        self,
+        rules: Sequence[Rule],
+        terms: Terms,
+        limits: Limits,
+        roster: frozenset[str],
+        ruleset: str,
+        now_ms: int,
+    ) -> Ward:
+        """The same beds judged by other rules from now on: open alerts and windows stay.
+
+        An alert whose rule is no more ends. What the rules say of the present is told at the next tick."""
+        kept_rules = {rule.id for rule in rules}
+        changes: list[Change] = []
+        for bed in self.beds.values():
+            changes += bed.advance(self.watermark_ms) + bed.retire(kept_rules)
+        ward = Ward(rules, terms, limits, roster, ruleset)
+        ward.restore(self.snapshot())
+        for name in self.roster - roster:
+            ward.beds[name].expect_no_more()
+        for bed in ward.beds.values():
+            changes += bed.judge_anew(now_ms)
+            ward._schedule(bed)
+        ward._waiting = changes
+        return ward
 
     def _doubt_clock(self, event: BedEvent, received_ms: int) -> None:
         ahead_ms = event.time_ms - received_ms
@@ -232,7 +259,7 @@ class Ward:
             bed = self._bed(name)
             if bed.chart.waiting_since_ms is None and bed.chart.freed is None:
                 bed.chart.waiting_since_ms = now_ms
-                bed.start()
+                self._waiting += bed.judge_anew(now_ms)
                 self._schedule(bed)
 
     def _bed(self, name: str) -> Bed:
@@ -297,7 +324,7 @@ class Ward:
         numbered = []
         for change in changes:
             self.feed_seq += 1
-            numbered.append(replace(change, feed_seq=self.feed_seq))
+            numbered.append(replace(change, feed_seq=self.feed_seq, ruleset=self.ruleset))
         return numbered
 
     # keeping it

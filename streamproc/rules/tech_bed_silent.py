@@ -38,7 +38,7 @@ def word(chart: Chart, p: TechBedSilent, alert: Alert) -> Wording:
     return Wording(
         text=f"Nothing heard from this bed for {minutes(p.after_s)} since it is expected",
         advice="Check monitor and pump gateways of this bed, or take it off the roster.",
-        figure="first sample came",
+        figure="no longer expected" if chart.waiting_since_ms is None else "first sample came",
         value=float(p.after_s),
         limit=float(p.after_s),
         unit="s",

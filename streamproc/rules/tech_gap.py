@@ -88,8 +88,8 @@ RULE = RuleDefinition(
     reads=Reads.DOUBTS | Reads.ALERTS,
     sentence=(
         "If the numbers of a device's messages leave a gap within one of its starts, alert (low) with how "
-        "many were lost; likewise if this program did not watch the bed for {unwatched_s} s, or its session at "
-        "the broker was lost. Clear when acknowledged, or {shown_s} s after the last gap."
+        "many were lost; likewise if this program did not watch the bed for {unwatched_s} s, or its session "
+        "at the broker was lost. Clear when acknowledged, or {shown_s} s after the last gap."
     ),
     parameters=TechGap,
     judge=judge,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +22,7 @@ from streamproc.shell.clock import ClockWrong
 from streamproc.shell.demo import Demonstration, demonstrate
 from streamproc.shell.explain import Past, Unexplained, explain_alert, explain_rule
 from streamproc.shell.http import CannotListen, serving
+from streamproc.shell.intake import ForeignMessage
 from streamproc.shell.journal import JournalCorrupt, JournalFailed, JournalInUse, JournalTooNew
 from streamproc.shell.log import set_up
 from streamproc.shell.mixing import NotMixed, rule_of_six
@@ -30,7 +31,9 @@ from streamproc.shell.record import record_to
 from streamproc.shell.recordings import Unreadable, read_files
 from streamproc.shell.replay import Replay
 from streamproc.shell.service import Service
+from streamproc.shell.snapshot import SnapshotForeign
 from streamproc.wire.instant import instant_ms
+from streamproc.wire.own import CONFIGURED
 from streamproc.wire.rejected import Refused
 
 app = typer.Typer(
@@ -54,11 +57,13 @@ STOPPED_FOR_GOOD = (
     JournalTooNew,
     JournalCorrupt,
     JournalFailed,
+    SnapshotForeign,
+    ForeignMessage,
     CannotListen,
 )
 """What the service cannot live with; each names itself and its remedy."""
 
-UNREADABLE = (JournalTooNew, JournalCorrupt, JournalFailed)
+UNREADABLE = (JournalTooNew, JournalCorrupt, JournalFailed, SnapshotForeign, ForeignMessage)
 """What can be wrong with a journal that is only read."""
 
 _log = structlog.stdlib.get_logger()
@@ -82,15 +87,23 @@ def run(config: Config = None, set_: Set = None) -> None:
     settings = _settings(config, set_)
     set_up(settings.log.level, settings.log.format)
     try:
-        asyncio.run(_serve(settings))
+        asyncio.run(_serve(settings, lambda: load(config, set_ or ())))
     except STOPPED_FOR_GOOD as error:
         _log.critical("service_failed", why=type(error).__name__, detail=str(error))
         raise typer.Exit(1) from None
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, read_anew: Callable[[], Settings]) -> None:
     service = Service(settings)
     loop = asyncio.get_running_loop()
+    reloads = set[asyncio.Task[None]]()
+
+    def reload() -> None:
+        task = loop.create_task(service.reload(read_anew))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop)
     async with serving(service, settings.http.host, settings.http.port) as port:
@@ -112,10 +125,16 @@ def demo(
 
 @app.command()
 def replay(
-    files: Annotated[list[str], typer.Argument(help="recorded lines; .gz and .zst too; - is standard input")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="recorded lines (.gz, .zst too), or a state folder; - is standard input"),
+    ],
     config: Config = None,
     set_: Set = None,
     until: Annotated[str | None, typer.Option(help="go on to this time, RFC 3339 with Z")] = None,
+    what_if: Annotated[
+        bool, typer.Option(help="judge by the configuration given, whatever a journal was judged by")
+    ] = False,
 ) -> None:
     """Recorded telemetry in, alert events out, byte for byte the same each time."""
     settings = _settings(config, set_)
@@ -123,10 +142,13 @@ def replay(
     run = Replay(settings)
     try:
         until_ms = None if until is None else instant_ms(until, "--until")
-        for line in run.alerts(read_files(files), until_ms):
+        messages = read_files(files)
+        if what_if:
+            messages = (message for message in messages if message.topic != CONFIGURED)
+        for line in run.alerts(messages, until_ms):
             sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
-    except (Refused, Unreadable) as error:
+    except (Refused, Unreadable, ForeignMessage) as error:
         sys.stdout.buffer.flush()
         _complain(str(error))
         raise typer.Exit(2) from None

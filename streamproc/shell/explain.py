@@ -5,7 +5,6 @@ Judges by the very rules and findings that the service judges by; it never compu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +18,10 @@ from streamproc.core.bed import Bed
 from streamproc.core.change import Change, Evidence, evidence_for
 from streamproc.core.finding import Clause, Finding, State
 from streamproc.core.rule import Rule
+from streamproc.rules import RULES
+from streamproc.shell import snapshot
 from streamproc.shell.intake import Intake
-from streamproc.shell.journal import JournalView, Message, read_only
+from streamproc.shell.journal import JOURNAL, JournalView, Message, read_only
 from streamproc.shell.recordings import read_files
 from streamproc.shell.replay import in_order_of_receipt
 from streamproc.wire import encode, rfc3339
@@ -73,7 +74,7 @@ class Past:
             ordered = in_order_of_receipt(read_files(self.files), within_ms)
             yield intake, groupby(ordered, key=attrgetter("received_ms"))
             return
-        with read_only(self.state_dir / "journal.db") as journal:
+        with read_only(self.state_dir / JOURNAL) as journal:
             position = _restored(intake, journal, until_ms) if from_snapshot else journal.first_position - 1
             batches = journal.read(max(position + 1, journal.first_position))
             yield intake, ((batch.received_ms, batch.messages) for batch in batches)
@@ -82,34 +83,30 @@ class Past:
 def _restored(intake: Intake, journal: JournalView, until_ms: int | None) -> int:
     """The position of the newest snapshot that is not later than the instant; the ward is put back to it."""
     for position, content in journal.snapshots():
-        kept = json.loads(content)["ward"]
-        if until_ms is None or kept["clock_ms"] <= until_ms:
-            try:
-                intake.ward.restore(kept)
-            except ValueError as error:
-                raise Unexplained(f"the state folder is not this program's: {error}") from None
+        kept = snapshot.read(content)
+        if until_ms is None or kept["ward"]["clock_ms"] <= until_ms:
+            snapshot.restore(intake, kept)
             return position
     return journal.first_position - 1
 
 
 def _relived(intake: Intake, batches: Batches, until_ms: int | None) -> Iterator[Change]:
     """What was announced, batch after batch, up to the instant."""
-    ward = intake.ward
     for received_ms, messages in batches:
         if until_ms is not None and received_ms > until_ms:
             break
-        yield from ward.tick(received_ms)
+        yield from intake.ward.tick(received_ms)
         intake.take(received_ms, messages)
-    end_ms = ward.clock_ms if until_ms is None else until_ms
+    end_ms = intake.ward.clock_ms if until_ms is None else until_ms
     if end_ms is None:
         raise Unexplained("there is no telemetry in it")
-    yield from ward.tick(end_ms)
+    yield from intake.ward.tick(end_ms)
 
 
 def explain_rule(past: Past, bed_name: str, rule_id: str, at_ms: int | None) -> str:
     """Why, or why not: every clause of a rule on a bed at an instant."""
-    rule = _rule(past.settings, rule_id)
     bed = past.bed_at(bed_name, at_ms)
+    rule = _rule(bed, rule_id)
     judgement = rule.judge(bed.chart)
     alert = bed.alerts[rule_id]
     lines = [f"{rule_id} on {bed_name} at {rfc3339(bed.chart.now_ms)}: {_standing(alert, judgement)}"]
@@ -133,14 +130,14 @@ def explain_alert(past: Past, alert_id: str) -> str:
     return "\n".join([*lines, "", explain_rule(past, start.bed, start.rule.id, start.detected_ms)])
 
 
-def _rule(settings: Settings, rule_id: str) -> Rule:
-    every = {rule.id: (rule, on) for rule, on in settings.every_rule()}
-    if rule_id not in every:
-        raise Unexplained(f"rule {rule_id} is not known; known are {_listed(every)}")
-    rule, on = every[rule_id]
-    if not on:
+def _rule(bed: Bed, rule_id: str) -> Rule:
+    """The rule as the bed was judged by it."""
+    rule = next((rule for rule in bed.rules if rule.id == rule_id), None)
+    if rule is not None:
+        return rule
+    if rule_id in {each.id for each in RULES}:
         raise Unexplained(f"rule {rule_id} is off at this site")
-    return rule
+    raise Unexplained(f"rule {rule_id} is not known; known are {_listed(each.id for each in RULES)}")
 
 
 def _listed(names: Iterable[str]) -> str:

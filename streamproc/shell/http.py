@@ -55,6 +55,7 @@ def application(watched: Watched) -> Starlette:
             "connected": watched.connected,
             "position": watched.position,
             "undelivered": watched.undelivered,
+            "problems": watched.problems,
         }
         return JSONResponse(told, 200 if watched.ready else 503)
 

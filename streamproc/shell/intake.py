@@ -5,7 +5,7 @@ Live messages, journaled ones and recorded lines all pass here, so that they mea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from streamproc.config import Settings
@@ -20,10 +20,12 @@ from streamproc.core.events import (
 )
 from streamproc.core.events import BedFreed as Freed
 from streamproc.core.reason import Reason
-from streamproc.core.ward import Ward
+from streamproc.core.rule import Rule
+from streamproc.core.terms import Terms
+from streamproc.core.ward import Limits, Ward
 from streamproc.shell.journal import Message as Recorded
 from streamproc.shell.tally import Tally
-from streamproc.wire import Decoder, Rejected, Topics, digest
+from streamproc.wire import Decoder, Rejected, Topics, digest, own, rfc3339
 
 DETAILS = {
     Reason.FUTURE: "time is further ahead of its receipt than event_time.future_s allows",
@@ -35,10 +37,15 @@ DETAILS = {
 }
 
 
+class ForeignMessage(Exception):
+    """The journal holds a word of its own that this version of the program can't read."""
+
+
 @dataclass(slots=True)
 class Intake:
     """Decodes, offers to the ward, counts."""
 
+    settings: Settings
     ward: Ward
     decoder: Decoder
     tally: Tally = field(default_factory=Tally)
@@ -47,10 +54,18 @@ class Intake:
     @classmethod
     def from_settings(cls, settings: Settings) -> Intake:
         """A ward and its door, as configured."""
-        ward = Ward(
-            settings.core_rules(), settings.core_terms(), settings.core_limits(), frozenset(settings.roster)
-        )
-        return cls(ward, decoder_from(settings))
+        return cls(settings, Ward(*_in_force(settings)), decoder_from(settings))
+
+    def judge_by(self, settings: Settings) -> None:
+        """Before anything was taken in: this is the configuration that what follows was judged by."""
+        self.settings, self.ward, self.decoder = settings, Ward(*_in_force(settings)), decoder_from(settings)
+
+    def turn_to(self, settings: Settings, now_ms: int) -> None:
+        """From now on judge by this."""
+        if settings.clinical() == self.settings.clinical():
+            return
+        self.ward = self.ward.turn_to(*_in_force(settings), now_ms)
+        self.settings, self.decoder = settings, decoder_from(settings)
 
     def take(self, received_ms: int, messages: Iterable[Recorded]) -> None:
         """Take in what was received at one instant, after the ward's tick of that instant.
@@ -60,6 +75,9 @@ class Intake:
         """
         readable: list[tuple[BedEvent | Acknowledged, Recorded]] = []
         for message in messages:
+            if own.is_own(message.topic):
+                self._take_own(message, received_ms)
+                continue
             decoded = self.decoder.decode(message.topic, message.payload, received_ms, message.retained)
             if isinstance(decoded, Rejected):
                 self._refuse(decoded, message, received_ms)
@@ -68,6 +86,23 @@ class Intake:
         readable.sort(key=_by_event_time)
         for event, message in readable:
             self._offer(event, message, received_ms)
+
+    def _take_own(self, message: Recorded, now_ms: int) -> None:
+        """What the journal says of ourselves; it comes first in its batch, and is not counted as received."""
+        try:
+            match message.topic:
+                case own.CONFIGURED:
+                    settings = self.settings.with_clinical(own.read_configured(message.payload))
+                    self.turn_to(settings, now_ms)
+                case own.UNWATCHED:
+                    self.ward.note_unwatched(*own.read_unwatched(message.payload), now_ms)
+                case own.PASSED:
+                    pass
+                case _:
+                    raise ValueError("nobody knows this topic")
+        except ValueError as error:  # pydantic's ValidationError is one
+            wrong = f"{message.topic} at {rfc3339(now_ms)} was written by another version of this program"
+            raise ForeignMessage(f"{wrong}: {error}") from None
 
     def _offer(self, event: BedEvent | Acknowledged, message: Recorded, received_ms: int) -> None:
         verdict = self.ward.offer(event, received_ms, digest(message.payload))
@@ -94,6 +129,17 @@ class Intake:
         self.tally.count(rejected.kind, rejected.reason)
         if self.on_rejected is not None:
             self.on_rejected(rejected, message.topic, message.payload, received_ms)
+
+
+def _in_force(settings: Settings) -> tuple[Sequence[Rule], Terms, Limits, frozenset[str], str]:
+    """What a ward is made of."""
+    return (
+        settings.core_rules(),
+        settings.core_terms(),
+        settings.core_limits(),
+        frozenset(settings.roster),
+        settings.ruleset(),
+    )
 
 
 def _by_how_much(verdict: Reason, ahead_ms: int) -> str:

@@ -23,6 +23,8 @@ import structlog
 
 from streamproc.shell.machine import REAL, Databases, to_read
 
+JOURNAL = "journal.db"
+"""Its file in the state folder."""
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x57415244
 _FRAMES_VERSION = 1

@@ -29,6 +29,8 @@ from streamproc.shell.tally import Tally
 
 KINDS = ("map", "pump", "patient", "observation", "ack", "other")
 OTHER_BED = "other"
+TAKEN, REFUSED = "taken", "refused"
+"""What became of a configuration that was read anew."""
 LAG_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 2.1, 2.25, 2.5, 3.0, 5.0, 10.0, 30.0, 60.0)
 LATENCY_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 2.05, 2.1, 2.25, 2.5, 3.0, 5.0, 10.0, 60.0)
 COMMIT_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
@@ -70,6 +72,7 @@ class Meters:
     dead_letters_withheld: int = 0
     bed_states_withheld: int = 0
     reconnects: int = 0
+    reloads: Counter[str] = field(default_factory=Counter)
 
     def count_alert(self, change: Change) -> None:
         """One alert event."""
@@ -93,6 +96,12 @@ class Watched(Protocol):
     def position(self) -> int: ...
     @property
     def undelivered(self) -> int: ...
+    @property
+    def failure(self) -> str | None: ...
+    @property
+    def refused_configuration(self) -> tuple[str, ...]: ...
+    @property
+    def problems(self) -> list[str]: ...
     @property
     def last_step_s(self) -> float: ...
 
@@ -177,6 +186,8 @@ def _process(watched: Watched) -> Iterator[Metric]:
     yield _counter(
         "publishes_withheld", "Messages of ours not published, by kind; never alerts", ["kind"], withheld
     )
+    reloads = [((result,), float(meters.reloads[result])) for result in (TAKEN, REFUSED)]
+    yield _counter("config_reloads", "Configurations read anew, by what became of them", ["result"], reloads)
     yield _counter("reconnects", "Times the broker connection was lost", [], [((), float(meters.reconnects))])
     gauges = {
         "ready": ("Connected, caught up and able to commit", float(watched.ready)),
@@ -187,6 +198,11 @@ def _process(watched: Watched) -> Iterator[Metric]:
             float(watched.undelivered),
         ),
         "last_step_timestamp_seconds": ("When the processing path last came round", watched.last_step_s),
+        "journal_failed": ("A write has failed: nothing is taken over", float(watched.failure is not None)),
+        "config_refused": (
+            "The configuration read last was wrong; the one before it is in force",
+            float(bool(watched.refused_configuration)),
+        ),
         "beds": ("Beds known, on the roster or not", float(len(watched.ward.beds))),
     }
     for name, (told, value) in gauges.items():

@@ -11,6 +11,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Protocol
 
 from streamproc.core.alert import Phase
@@ -46,10 +47,11 @@ class Outbox:
 
     topics: Topics
     instance: str
-    ruleset: str
     tombstone_after_ms: int
     on_delivered: Callable[[Outgoing], None] = lambda outgoing: None
     acknowledged_seq: int = 0
+    numbered_seq: int = 0
+    """Up to here numbers count as given out, whatever program comes after us; none above it is sent."""
     waiting: deque[Outgoing] = field(default_factory=deque)
     sent: dict[int, Outgoing] = field(default_factory=dict)
     refused: dict[int, Outgoing] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Outbox:
 
     def put(self, change: Change) -> None:
         """Take over a change; one that the broker already has (a replay after a crash) is only shown."""
-        payload = encode(alert_event(change, self.instance, self.ruleset))
+        payload = encode(alert_event(change, self.instance, change.ruleset))
         topic = self.topics.alert(change.bed, change.rule.id)
         self.shown[topic] = payload
         if change.phase is Phase.END:
@@ -77,7 +79,7 @@ class Outbox:
 
         An event that is sent late, or again, does not take the place of a newer state that is shown.
         """
-        while self.waiting and sender.publish_room >= 2:
+        while self._next_seq <= self.numbered_seq and sender.publish_room >= 2:
             outgoing = self.waiting.popleft()
             if self.shown.get(outgoing.state_topic) == outgoing.payload:
                 self._show(sender, outgoing.state_topic)
@@ -105,6 +107,10 @@ class Outbox:
     def refuse_state(self, topic: str) -> None:
         """The broker would not have an alert's newest state: `show_again` tries once more."""
         self.not_shown[topic] = None
+    @property
+    def _next_seq(self) -> float:
+        return self.waiting[0].feed_seq if self.waiting else inf
+
 
     def acknowledge(self, feed_seq: int) -> None:
         """The broker has this event of the feed."""

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
 
-from streamproc.shell.journal import JournalCorrupt, JournalFailed, JournalTooNew, read_only
+from streamproc.shell.journal import JOURNAL, JournalCorrupt, JournalFailed, JournalTooNew, read_only
 from streamproc.wire import BadLine, Received, read_lines
+from streamproc.wire.own import PASSED
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -38,10 +39,11 @@ class Unreadable(Exception):
 
 
 def read_files(paths: Iterable[str]) -> Iterator[Received]:
-    """The messages of several recordings, one after the other; `-` is standard input, `.db` a journal."""
+    """The messages of several recordings, one after the other; `-` is standard input, and a state folder
+    or its `.db` file is a journal."""
     for path in paths:
         try:
-            if path.endswith(".db"):
+            if path.endswith(".db") or Path(path).is_dir():
                 yield from _journaled(path)
                 continue
             with _opened(path) as file:
@@ -51,10 +53,14 @@ def read_files(paths: Iterable[str]) -> Iterator[Received]:
 
 
 def _journaled(path: str) -> Iterator[Received]:
-    with read_only(path) as journal:
+    """What a journal holds, up to the last instant that it was told, whether messages came then or not."""
+    file = Path(path)
+    with read_only(file / JOURNAL if file.is_dir() else file) as journal:
         for batch in journal.read(journal.first_position):
             for message in batch.messages:
                 yield Received(batch.received_ms, message.topic, message.payload, message.retained)
+            if batch.position == journal.position:
+                yield Received(batch.received_ms, PASSED, b"")
 
 
 @contextmanager

@@ -33,9 +33,8 @@ class Replay:
 
     def alerts(self, messages: Iterable[Received], until_ms: int | None = None) -> Iterator[bytes]:
         """Every alert event, in order of the feed, each as one line without its end."""
-        ruleset = self.settings.ruleset()
         for change in self.changes(messages, until_ms):
-            yield encode(alert_event(change, self.settings.instance, ruleset))
+            yield encode(alert_event(change, self.settings.instance, change.ruleset))
 
     def changes(self, messages: Iterable[Received], until_ms: int | None = None) -> Iterator[Change]:
         """Every change, in order of the feed."""

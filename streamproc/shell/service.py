@@ -7,38 +7,56 @@ crash could lose. The heartbeat is sent from here and nowhere else: if this hang
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from streamproc import __version__
-from streamproc.config import Settings
+from streamproc.config import ConfigError, Settings
 from streamproc.core.change import Change
 from streamproc.core.reason import Reason
 from streamproc.core.ward import Ward
+from streamproc.rules import RULES
+from streamproc.shell import snapshot
 from streamproc.shell.clock import Clock, clock_from, telemetry_of
 from streamproc.shell.intake import Intake, topics_from
-from streamproc.shell.journal import Batch, SqliteJournal
+from streamproc.shell.journal import (
+    JOURNAL,
+    Batch,
+    JournalCorrupt,
+    JournalFailed,
+    Message,
+    Recorded,
+    SqliteJournal,
+)
 from streamproc.shell.machine import REAL, Machine
-from streamproc.shell.metrics import Meters
+from streamproc.shell.metrics import REFUSED, TAKEN, Meters
 from streamproc.shell.mqtt import Connection, Delivery, LastWill, MqttSettings
 from streamproc.shell.outbox import Outbox, Outgoing
+from streamproc.shell.snapshot import snapshot_of
 from streamproc.shell.tally import Tally
-from streamproc.wire import WILL, Rejected, Topics, dead_letter, encode, rfc3339
+from streamproc.shell.watch import Watch
+from streamproc.wire import WILL, Rejected, Topics, dead_letter, encode, own, rfc3339
 from streamproc.wire.alerting import Heartbeat
 from streamproc.wire.announce import bed_state
-from streamproc.wire.fields import Message
+from streamproc.wire.encode import as_line
+from streamproc.wire.fields import Message as Payload
 
 ACKNOWLEDGED_MARK = "feed_acknowledged"
 NUMBERED_MARK = "feed_numbered"
-RULESET_MARK = "ruleset"
+PROGRAM_MARK = "program"
 UNDECODABLE_TOPIC = ""
+NUMBERS_AHEAD = 10_000
+"""So many numbers of the feed may be given out before the next commit says so."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -92,9 +110,15 @@ class Service:
     meters: Meters = field(default_factory=Meters)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     last_step_s: float = field(init=False)
+    watch: Watch = field(init=False)
     running: bool = False
     """Recovered and about to connect; before that there is no journal and no connection to ask."""
+    failure: str | None = None
+    """Why nothing more can be committed."""
+    refused_configuration: tuple[str, ...] = ()
+    """What was wrong with the configuration that was read last; empty while nothing was."""
     _early: list[Delivery] = field(default_factory=list)
+    _committed: bool = False
     _heartbeat: Every = field(init=False)
     _bed_states: Every = field(init=False)
     _snapshot: Every = field(init=False)
@@ -107,11 +131,11 @@ class Service:
         settings = self.settings
         self.last_step_s = self.machine.wall_s()
         self.topics = topics_from(settings)
+        self.watch = Watch(settings)
         self.intake = Intake.from_settings(settings)
         self.outbox = Outbox(
             self.topics,
             settings.instance,
-            settings.ruleset(),
             round(settings.alerts.tombstone_after_s * 1000),
             self._delivered,
         )
@@ -139,8 +163,14 @@ class Service:
 
     @property
     def ready(self) -> bool:
-        """Connected, caught up with the journal and able to commit."""
-        return self.connected and not self.journal.failed
+        """Connected, caught up with the journal and able to commit: one round has shown it."""
+        able = self._committed or self._simulated
+        return self.connected and able and self.failure is None and not self.journal.failed
+
+    @property
+    def problems(self) -> list[str]:
+        """What a person has to mend."""
+        return [*([] if self.failure is None else [self.failure]), *self.refused_configuration]
 
     @property
     def position(self) -> int:
@@ -156,15 +186,20 @@ class Service:
 
     async def run(self) -> None:
         """Recover, connect, and process until told to stop. Raises what cannot be lived with."""
-        path = Path(self.settings.state.dir) / "journal.db"
+        path = Path(self.settings.state.dir) / JOURNAL
         async with SqliteJournal(path, self.machine.databases) as self.journal:
-            last_ms = self._recover()
-            self.clock = clock_from(self.settings.clock.source, last_ms, self.machine.wall_s)
+            self._recover()
+            self.watch.begin(self.intake.settings, self.ward.clock_ms)
+            self.clock = clock_from(self.settings.clock.source, self.ward.clock_ms or 0, self.machine.wall_s)
             self.connection = self._new_connection()
             self.intake.on_rejected = self._show_dead_letter
             self.running = True
             async with self.connection:
-                await self._until_stopped()
+                try:
+                    await self._until_stopped()
+                except JournalFailed as failure:
+                    await self._say_failing(str(failure))
+                    raise
                 await self._leave()
 
     async def _until_stopped(self) -> None:
@@ -172,28 +207,52 @@ class Service:
         while not self.stopping.is_set():
             await self.step(await self.connection.batch(tick_s))
 
+    async def _say_failing(self, reason: str) -> None:
+        """Nothing can be made durable: take nothing over, and say so in every way that is left."""
+        self.failure, self._heartbeat.due_s = reason, 0.0
+        give_up_s = self.machine.steady_s() + self.settings.state.failing_s
+        while not self.stopping.is_set() and self.machine.steady_s() < give_up_s:
+            self._publish(self.ward.clock_ms)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.clock.tick_s):
+                    await self.stopping.wait()
+
     async def step(self, deliveries: Sequence[Delivery]) -> None:
         """One round: commit, acknowledge, apply, announce. Without deliveries it is a tick."""
         deliveries, self._early = [*self._early, *deliveries], []
-        messages = telemetry_of(self.clock, deliveries, self.intake.times_ms)
+        messages: list[Message] = []
+        messages += telemetry_of(self.clock, map(from_outside, deliveries), self.intake.times_ms)
         now_ms = self.clock.read()
         if now_ms is None:  # a simulated clock that nobody has told yet: nothing is taken over
             self._early += deliveries
         else:
             started_s = self.machine.steady_s()
-            marks = self._marks()
+            told = self.watch.tell(now_ms, self.ward.clock_ms)
+            messages = [*told, *messages]
+            numbered_seq = self.ward.feed_seq + NUMBERS_AHEAD
+            marks = self._marks(numbered_seq)
             position = await self.journal.append(now_ms, messages, marks)
             self.meters.commit.observe(self.machine.steady_s() - started_s)
+            self._committed, self.outbox.numbered_seq = True, numbered_seq
             self.connection.acknowledge(deliveries)
             self.announce(self.apply(now_ms, messages))
+            self._log_told(told)
             await self._keep(position)
+        self.last_step_s = self.machine.wall_s()
         self._publish(now_ms)
 
-    def _marks(self) -> dict[str, str | int]:
+    def _log_told(self, told: Sequence[Recorded]) -> None:
+        for message in told:
+            if message.topic == own.UNWATCHED:
+                _log.warning("ward_unwatched", **json.loads(message.payload))
+            else:
+                _log.info("configuration_in_force", ruleset=self.ward.ruleset, roster=len(self.ward.roster))
+
+    def _marks(self, numbered_seq: int) -> dict[str, str | int]:
         return {
             ACKNOWLEDGED_MARK: self.outbox.acknowledged_seq,
-            NUMBERED_MARK: self.ward.feed_seq,
-            RULESET_MARK: self.outbox.ruleset,
+            NUMBERED_MARK: numbered_seq,
+            PROGRAM_MARK: program(),
         }
 
     def apply(self, now_ms: int, messages: Sequence[Any]) -> list[Change]:
@@ -245,17 +304,32 @@ class Service:
         """Finish the round under way, take leave and return from `run`."""
         self.stopping.set()
 
+    async def reload(self, read: Callable[[], Settings]) -> None:
+        """Read the configuration anew and judge by it from the next round on; a wrong one changes nothing."""
+        try:
+            settings = await asyncio.to_thread(read)
+        except ConfigError as error:
+            self.meters.reloads[REFUSED] += 1
+            self.refused_configuration = tuple(map(str, error.problems))
+            _log.error("configuration_refused", problems=self.refused_configuration)
+            return
+        self.meters.reloads[TAKEN] += 1
+        self.refused_configuration = ()
+        if sections := self.settings.needs_restart(settings):
+            _log.warning("configuration_needs_restart", sections=sections)
+        self.watch.wanted = self.settings.with_clinical(settings.clinical())
+
     # recovery: the newest snapshot, then the journal's suffix, on the same path as live batches
 
-    def _recover(self) -> int:
+    def _recover(self) -> None:
         started_s = self.machine.steady_s()
         position = self._restore_snapshot()
         mark = self.journal.mark(ACKNOWLEDGED_MARK)
         if isinstance(mark, int):
             self.outbox.delivered_up_to(mark)
-        self._number_anew_if_rules_changed()
+        self._number_anew_if_program_changed()
         replayed = 0
-        for batch in self.journal.read(max(position + 1, self.journal.first_position)):
+        for batch in self.journal.read(position + 1):
             self._apply_again(batch)
             replayed += 1
         _log.info(
@@ -267,33 +341,41 @@ class Service:
             undelivered=self.outbox.undelivered,
             seconds=round(self.machine.steady_s() - started_s, 3),
         )
-        return self.ward.clock_ms or 0
 
-    def _number_anew_if_rules_changed(self) -> None:
-        """Other rules make other events of the same journal: they must not hide behind the old numbers.
+    def _number_anew_if_program_changed(self) -> None:
+        """Another program makes other events of the same journal: they must not hide behind the old numbers.
 
-        What the suffix gives is announced again, above all that was numbered before."""
-        then, numbered = self.journal.mark(RULESET_MARK), self.journal.mark(NUMBERED_MARK)
-        if then is None or then == self.outbox.ruleset:
+        What the suffix gives is announced again, above all that may have been given out before."""
+        then, numbered = self.journal.mark(PROGRAM_MARK), self.journal.mark(NUMBERED_MARK)
+        if then is None or then == program() or not isinstance(numbered, int):
             return
-        _log.warning("rules_changed", then=then, now=self.outbox.ruleset)
-        if isinstance(numbered, int) and numbered > self.ward.feed_seq:
-            self.ward.feed_seq = numbered
-            self.outbox.skip_to(numbered)
+        _log.warning("program_changed", then=then, now=program(), feed_goes_on_after=numbered)
+        self.ward.feed_seq = numbered
+        self.outbox.skip_to(numbered)
 
     def _apply_again(self, batch: Batch) -> None:
         for change in self.apply(batch.received_ms, batch.messages):
             self.outbox.put(change)
 
     def _restore_snapshot(self) -> int:
-        kept = self.journal.newest_snapshot()
-        if kept is None:
-            return 0
-        position, content = kept
-        state = json.loads(content)
-        self.ward.restore(state["ward"])
-        self.outbox.restore(state["outbox"])
-        return position
+        """The position up to which a snapshot has told everything; 0 where the whole journal tells it."""
+        kept, first = self.journal.newest_snapshot(), self.journal.first_position
+        if kept is not None:
+            position, content = kept
+            state = snapshot.read(content)
+            try:
+                snapshot.restore(self.intake, state)
+                self.outbox.restore(state["outbox"])
+                return position
+            except snapshot.SnapshotForeign as error:
+                if first > 1:
+                    raise
+                _log.error("snapshot_foreign", reason=str(error), rebuilt_from="the whole journal")
+                self.intake.judge_by(self.settings)
+        if first > 1:
+            wrong = "what came before is forgotten, and no sound snapshot tells it"
+            raise JournalCorrupt(first, f"{wrong}; right would be another state.dir")
+        return 0
 
     async def _keep(self, position: int) -> None:
         """Now and then a snapshot, so that recovery is short; older batches are forgotten by time."""
@@ -301,12 +383,7 @@ class Service:
             await self._save(position)
 
     async def _save(self, position: int) -> None:
-        state = {
-            "ruleset": self.outbox.ruleset,
-            "ward": self.ward.snapshot(),
-            "outbox": self.outbox.snapshot(),
-        }
-        await self.journal.save_snapshot(position, json.dumps(state, separators=(",", ":")).encode())
+        await self.journal.save_snapshot(position, snapshot_of(self.intake, self.outbox.snapshot()))
         assert self.ward.clock_ms is not None
         oldest_ms = self.ward.clock_ms - round(self.settings.state.journal_retention_h * 3_600_000)
         await self.journal.forget_before(self.journal.position_at(oldest_ms))
@@ -324,12 +401,14 @@ class Service:
         )
 
     def _connected(self, session_present: bool) -> None:
+        self.watch.connected(session_present)
         self._heartbeat.due_s = 0.0
         self.outbox.try_refused_again()
         self.outbox.show_again()
         _log.info("broker_connected", session_present=session_present)
 
     def _disconnected(self, reason: str) -> None:
+        self.watch.disconnected(self.ward.clock_ms)
         if not self.stopping.is_set():
             self.meters.reconnects += 1
             _log.warning("broker_disconnected", reason=reason)
@@ -337,12 +416,11 @@ class Service:
     def _publish(self, now_ms: int | None) -> None:
         """Everything that is to go out, alerts before all else."""
         now_s = self.machine.steady_s()
-        self.last_step_s = self.machine.wall_s()
         self._note_delivered()
         if now_ms is not None:
             self.outbox.send(self.connection, now_ms)
         if self.connection.connected and self._heartbeat.due(now_s):
-            self._send(self.topics.status, self._beat("running"))
+            self._send(self.topics.status, self._beat("running" if self.failure is None else "failing"))
         if self.connection.connected and self._bed_states.due(now_s):
             self._send_bed_states()
         if self._complaints.due(now_s):
@@ -378,13 +456,15 @@ class Service:
             state=state,
             instance=self.settings.instance,
             version=__version__,
-            time=rfc3339(self.clock.read() or 0),
+            time=rfc3339(self.ward.clock_ms or 0),
             position=self.journal.position,
             feed_seq=self.ward.feed_seq,
             beds=len(self.ward.beds),
+            ruleset=self.ward.ruleset,
+            problems=[as_line(problem) for problem in self.problems],
         )
 
-    def _send(self, topic: str, message: Message) -> None:
+    def _send(self, topic: str, message: Payload) -> None:
         if self.connection.publish_room > RESERVED_FOR_ALERTS:
             self.connection.publish(topic, encode(message), retain=True)
 
@@ -415,7 +495,7 @@ class Service:
             self.connection.publish(self.topics.status, encode(self._beat("stopping")), retain=True)
             await self.connection.settled(GOODBYE_S)
         self._note_delivered()
-        await self.journal.set_marks(self._marks())
+        await self.journal.set_marks(self._marks(self.ward.feed_seq))
         if self.journal.position:
             await self._save(self.journal.position)
         _log.info("service_stopped", position=self.journal.position, undelivered=self.outbox.undelivered)
@@ -429,6 +509,18 @@ RESERVED_FOR_ALERTS = 1_000
 
 GOODBYE_S = 2.0
 """How long we wait at most for the broker to take our last words."""
+
+
+@cache
+def program() -> str:
+    """What makes events of the journal: the program's version, and each rule's."""
+    versions = ",".join(f"{rule.id} {rule.version}" for rule in RULES)
+    return f"{__version__}-{blake2b(versions.encode(), digest_size=6).hexdigest()}"
+
+
+def from_outside(delivery: Delivery) -> Delivery:
+    """As it came; under a topic that only we may use, it is refused as one that nobody knows."""
+    return replace(delivery, topic=UNDECODABLE_TOPIC) if own.is_own(delivery.topic) else delivery
 
 
 def mqtt_settings(settings: Settings, will: LastWill | None) -> MqttSettings:

@@ -156,7 +156,8 @@ class AlertEvent(Message):
 class Heartbeat(Message):
     """The processor is alive and has committed this far; sent from the processing path itself."""
 
-    state: Literal["starting", "running", "stopping"]
+    state: Literal["starting", "running", "failing", "stopping"]
+    """`failing`: it can commit nothing, so it takes nothing over and judges nothing."""
     instance: Identifier
     version: Line
     time: Instant
@@ -165,6 +166,10 @@ class Heartbeat(Message):
     feed_seq: Count | None = None
     """Last number of the feed."""
     beds: Count | None = None
+    ruleset: Line | None = None
+    """By which rules it judges."""
+    problems: list[Line] = Field(default_factory=list)
+    """What a person has to mend: a disk that fails, a configuration that was refused."""
 
 
 class Lost(Message):

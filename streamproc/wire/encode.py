@@ -26,15 +26,16 @@ def dead_letter(reason: Reason, detail: str, topic: str, payload: bytes, receive
     """What is shown of a refused message; whatever came, this can be encoded and read."""
     return DeadLetter(
         received=rfc3339(received_ms),
-        topic=_ascii(topic),
+        topic=as_line(topic),
         reason=reason,
-        detail=_ascii(detail),
+        detail=as_line(detail),
         payload_bytes=len(payload),
         payload_base64=b64encode(payload[:DEAD_LETTER_PAYLOAD_BYTES]).decode(),
     )
 
 
-def _ascii(text: str) -> str:
+def as_line(text: str) -> str:
+    """A text from anywhere, as one short line that everybody can show."""
     head = text[:DEAD_LETTER_TEXT_LENGTH]
     printable = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in head)
     return printable[:DEAD_LETTER_TEXT_LENGTH]

@@ -15,10 +15,13 @@ from .processor import ROOT, STREAMPROC, Processor
 
 
 class Taken:
-    """Every message of a journal in the order and at the time of its being taken over."""
+    """Every message of a journal in the order and at the time of its being taken over.
 
-    def __init__(self, messages: list[Received], until_ms: int) -> None:
-        self.messages = messages
+    `recorded` are those of devices and what the processor told itself, `messages` the first alone."""
+
+    def __init__(self, recorded: list[Received], until_ms: int) -> None:
+        self.recorded = recorded
+        self.messages = [message for message in recorded if not message.topic.startswith("$")]
         self.until_ms = until_ms
 
     @property
@@ -32,12 +35,12 @@ async def taken_over(processor: Processor) -> Taken:
     assert not processor.running
     async with SqliteJournal(processor.state / "journal.db") as journal:
         batches = list(journal.read(journal.first_position))
-    messages = [
+    recorded = [
         Received(batch.received_ms, message.topic, message.payload, message.retained)
         for batch in batches
         for message in batch.messages
     ]
-    return Taken(messages, batches[-1].received_ms)
+    return Taken(recorded, batches[-1].received_ms)
 
 
 async def replayed(file: Path, *arguments: str, overrides: tuple[str, ...] = ()) -> tuple[list[bytes], Any]:

@@ -29,7 +29,7 @@ async def assert_told_as_uninterrupted(
     """The feed is, byte for byte, what `replay` makes of the journal, and every message is accounted for."""
     fed = fed_once(payloads)
     recording = folder / "journal.jsonl"
-    write_recording(recording, taken.messages)
+    write_recording(recording, taken.recorded)
     lines, account = await replayed(recording, "--until", rfc3339(taken.until_ms), overrides=overrides)
     assert fed == lines
     different = len(set(taken.contents))

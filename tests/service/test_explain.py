@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from streamproc.shell.journal import JournalFailed, JournalView, SqliteJournal, 
 from streamproc.shell.recordings import read_files
 from streamproc.shell.replay import Replay
 from streamproc.shell.service import Service
+from streamproc.shell.snapshot import snapshot_of
 from streamproc.wire import Received, rfc3339, write_line
 from streamproc.wire.announce import bed_state
 
@@ -72,8 +72,7 @@ async def journaled(folder: Path, *, snapshot_at: int | None = None) -> SqliteJo
         await journal.append(at_ms, messages)
         service.apply(at_ms, messages)
         if number == snapshot_at:
-            kept = {"ruleset": "", "ward": service.ward.snapshot(), "outbox": {}}
-            await journal.save_snapshot(number, json.dumps(kept).encode())
+            await journal.save_snapshot(number, snapshot_of(service.intake, {}))
     return journal
 
 
