@@ -83,6 +83,12 @@ def _will(will: LastWill) -> mqtt5.Will:
     return mqtt5.Will(will.topic, payload=will.payload, qos=qos, retain=will.retain)
 
 
+def _disconnect_frame(with_will: bool) -> bytes:
+    codes = mqtt5.DisconnectReasonCode
+    code = codes.DISCONNECT_WITH_WILL_MESSAGE if with_will else codes.NORMAL_DISCONNECTION
+    return mqtt5.DisconnectPacket(reason_code=code).write()
+
+
 def _subscribe_frame(filters: Sequence[str]) -> bytes:
     """QoS 1 at most: the broker then downgrades QoS 2, and duplicates are known by their content."""
     wanted = [
@@ -145,8 +151,8 @@ class Connection:
         self._task = asyncio.create_task(self._run(), name=f"mqtt:{self._settings.client_id}")
         return self
 
-    async def __aexit__(self, *raised: object) -> None:
-        await self.close()
+    async def __aexit__(self, kind: type[BaseException] | None, *raised: object) -> None:
+        await self.close(with_will=kind is not None)
 
     @property
     def connected(self) -> bool:
@@ -215,13 +221,13 @@ class Connection:
         taken, self._ended = self._ended, []
         return taken
 
-    async def close(self) -> None:
-        """Take leave with a DISCONNECT, so that the Will is not published; the session stays."""
+    async def close(self, *, with_will: bool = False) -> None:
+        """Take leave with a DISCONNECT, which says whether the Will is to be published; the session stays."""
         self._ending.set()
         if self._task is None:
             return
         if self.connected and self._link is not None:
-            self._link.leave(mqtt5.DisconnectPacket().write())
+            self._link.leave(_disconnect_frame(with_will))
             await asyncio.wait([self._task], timeout=_CLOSING_S)
         self._task.cancel()
         await asyncio.wait([self._task])
