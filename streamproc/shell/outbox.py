@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Protocol
@@ -107,20 +107,17 @@ class Outbox:
     def refuse_state(self, topic: str) -> None:
         """The broker would not have an alert's newest state: `show_again` tries once more."""
         self.not_shown[topic] = None
+
     @property
     def _next_seq(self) -> float:
         return self.waiting[0].feed_seq if self.waiting else inf
-
 
     def acknowledge(self, feed_seq: int) -> None:
         """The broker has this event of the feed."""
         outgoing = self.sent.pop(feed_seq, None)
         if outgoing is not None:
             self.on_delivered(outgoing)
-        self.done.add(feed_seq)
-        while self.acknowledged_seq + 1 in self.done:
-            self.acknowledged_seq += 1
-            self.done.discard(self.acknowledged_seq)
+        self._finish([feed_seq])
 
     def refuse(self, feed_seq: int) -> None:
         """The broker would not have this event: it stays undelivered until `try_refused_again`."""
@@ -141,10 +138,15 @@ class Outbox:
         )
         self.done = {seq for seq in self.done if seq > self.acknowledged_seq}
 
-    def skip_to(self, feed_seq: int) -> None:
-        """Events up to here were numbered under other rules; none of them will come again."""
-        self.acknowledged_seq = max(self.acknowledged_seq, feed_seq)
-        self.done = {seq for seq in self.done if seq > self.acknowledged_seq}
+    def skip(self, after: int, up_to: int) -> None:
+        """Numbers that another program may have given out, and that none of ours will have."""
+        self._finish(range(after + 1, up_to + 1))
+
+    def _finish(self, numbers: Iterable[int]) -> None:
+        self.done.update(numbers)
+        while self.acknowledged_seq + 1 in self.done:
+            self.acknowledged_seq += 1
+            self.done.discard(self.acknowledged_seq)
 
     @property
     def undelivered(self) -> int:

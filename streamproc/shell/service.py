@@ -350,8 +350,8 @@ class Service:
         if then is None or then == program() or not isinstance(numbered, int):
             return
         _log.warning("program_changed", then=then, now=program(), feed_goes_on_after=numbered)
+        self.outbox.skip(self.ward.feed_seq, numbered)
         self.ward.feed_seq = numbered
-        self.outbox.skip_to(numbered)
 
     def _apply_again(self, batch: Batch) -> None:
         for change in self.apply(batch.received_ms, batch.messages):

@@ -159,6 +159,7 @@ async def test_a_crash_after_a_change_of_rules_recovers_to_the_rules_then_in_for
     """Killed after other rules came into force, and changed again before the restart: every event of the
     feed has one number and one content, and the journal tells them all again."""
     site.change("service.yaml", "snapshot_every_s: 60.0", f"snapshot_every_s: {1 if with_snapshot else 3600}")
+    site.change(RULES, "clear_mcg_per_kg_min: 0.22", "clear_mcg_per_kg_min: 0.12")
     await (await site.processor.start()).ready()
     beds = [Bedside(f"icu-a/bed-{number}") for number in range(1, 6)]
     async with listening(mosquitto.port, FEED) as station:
