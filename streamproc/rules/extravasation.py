@@ -16,6 +16,7 @@ from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.core.terms import PumpAlarm
 from streamproc.rules.parameters import Mg, MgPerKg, Ml
 
+SEEN = "extravasation seen to"
 SEEN_AT_SITE = "extravasation observed"
 OCCLUDED = "downstream occlusion of a peripheral line"
 
@@ -46,7 +47,9 @@ class Extravasation:
 
 def judge(chart: Chart, p: Extravasation) -> Judgement:
     alert = chart.alert("EXTRAVASATION")
-    observed, occluded = _observed(chart, alert), _occluded(chart, alert)
+    if not alert.open and alert.acknowledged_ms is not None:
+        chart.noted[SEEN] = alert.acknowledged_ms
+    observed, occluded = _observed(chart), _occluded(chart)
     cause = any_of(observed, occluded)
     seen = found("acknowledged", alert.acknowledged_ms is not None)
     return Judgement(
@@ -56,23 +59,23 @@ def judge(chart: Chart, p: Extravasation) -> Judgement:
     )
 
 
-def _observed(chart: Chart, alert: Alert) -> Finding:
+def _observed(chart: Chart) -> Finding:
     """Whether the newest observation says so, and came after the last one was dealt with."""
     newest = chart.observations.last(ObservationKind.EXTRAVASATION)
-    there = newest is not None and newest.present and not _dealt_with(newest.time_ms, alert)
+    there = newest is not None and newest.present and not _dealt_with(newest.time_ms, chart)
     return found("extravasation", there)
 
 
-def _occluded(chart: Chart, alert: Alert) -> Finding:
+def _occluded(chart: Chart) -> Finding:
     """Whether a peripheral line of norepinephrine is occluded since the last alert was dealt with."""
     now = any(_is_occluded_peripheral(chart, bag) for bag in chart.infusions.channels.values())
     since_ms = chart.met_since("EXTRAVASATION occlusion", found("occluded", now))
-    return found("peripheral occlusion", since_ms is not None and not _dealt_with(since_ms, alert))
+    return found("peripheral occlusion", since_ms is not None and not _dealt_with(since_ms, chart))
 
 
-def _dealt_with(at_ms: int, alert: Alert) -> bool:
+def _dealt_with(at_ms: int, chart: Chart) -> bool:
     """Whether a cause of that instant was acknowledged with an alert that has ended."""
-    return not alert.open and alert.acknowledged_ms is not None and at_ms <= alert.acknowledged_ms
+    return SEEN in chart.noted and at_ms <= chart.noted[SEEN]
 
 
 def _is_occluded_peripheral(chart: Chart, bag: Channel) -> bool:
