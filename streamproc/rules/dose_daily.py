@@ -12,10 +12,11 @@ from streamproc.core.chart import Chart, Reads, ms
 from streamproc.core.finding import all_of, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import Mg, Seconds
-from streamproc.rules.phrase import SECONDS_PER_MINUTE, shown
+from streamproc.rules.phrase import SECONDS_PER_MINUTE, at_least, shown
 
 MS = 1000
 SECONDS_PER_HOUR = 3600
+DECIMALS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def word(chart: Chart, p: DoseDaily, alert: Alert) -> Wording:
     unmeasured_s = chart.course.unmeasured_ms(chart.now_ms, ms(p.span_s)) // MS
     gap = f"; unknown for {unmeasured_s / SECONDS_PER_MINUTE:.0f} min of it" if unmeasured_s else ""
     return Wording(
-        text=f"Norepinephrine {told} >= {p.limit_mg:g} mg base in {span}{gap}",
+        text=f"Norepinephrine {at_least(value, p.limit_mg, DECIMALS)} mg base in {span}{gap}",
         advice=(
             f"At doses near {p.limit_mg:g} mg a day always suspect occult blood volume depletion, and "
             "correct it."

@@ -16,6 +16,7 @@ from streamproc.rules.parameters import InotropeMcgPerKgMin, McgPerKgMin, Second
 from streamproc.rules.phrase import shown
 
 DECIMALS = 3
+ABOVE, BELOW = "above", "below"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def judge_epinephrine(chart: Chart, p: EpiRange) -> Judgement:
         chart.per_kg_min_above("epinephrine", 0),
         negated(chart.per_kg_min_at_least("epinephrine", p.min_mcg_per_kg_min)),
     )
-    return _judgement(Priority.LOW, any_of(above, below), p.clear_for_s)
+    side = BELOW if below.met else ABOVE if above.met else chart.alert("EPI-RANGE").variant
+    return _judgement(Priority.LOW, any_of(above, below), p.clear_for_s, side)
 
 
 def judge_dobutamine(chart: Chart, p: DobuRange) -> Judgement:
@@ -62,8 +64,9 @@ def judge_dobutamine(chart: Chart, p: DobuRange) -> Judgement:
     return _judgement(Priority.LOW, above, p.clear_for_s)
 
 
-def _judgement(priority: Priority, outside: Finding, clear_for_s: int) -> Judgement:
-    return Judgement(levels=(Level(priority, outside),), clears=(Clear(negated(outside), ms(clear_for_s)),))
+def _judgement(priority: Priority, outside: Finding, clear_for_s: int, side: str = ABOVE) -> Judgement:
+    back = Clear(negated(outside), ms(clear_for_s))
+    return Judgement(levels=(Level(priority, outside),), clears=(back,), variant=side)
 
 
 def word_vasopressin(chart: Chart, p: VasoRange, alert: Alert) -> Wording:
@@ -79,14 +82,14 @@ def word_vasopressin(chart: Chart, p: VasoRange, alert: Alert) -> Wording:
 
 def word_epinephrine(chart: Chart, p: EpiRange, alert: Alert) -> Wording:
     value = rate_per_kg_min(chart, "epinephrine")
-    low = value is not None and value < p.min_mcg_per_kg_min
     return _wording(
         "Epinephrine",
         value,
-        p.min_mcg_per_kg_min if low else p.max_mcg_per_kg_min,
+        p.min_mcg_per_kg_min if alert.variant == BELOW else p.max_mcg_per_kg_min,
         "mcg/kg/min",
         f"Check the rate: the source gives epinephrine at {p.min_mcg_per_kg_min:g}-"
         f"{p.max_mcg_per_kg_min:g} mcg/kg/min, where vasopressin is unavailable or contraindicated.",
+        alert.variant,
     )
 
 
@@ -113,11 +116,14 @@ def rate_per_kg_min(chart: Chart, drug: str) -> float | None:
     return None if dose is None or dose.per_kg_nano is None else dose.per_kg_nano / NANO
 
 
-def _wording(drug: str, value: float | None, limit: float, unit: str, advice: str) -> Wording:
+def _wording(
+    drug: str, value: float | None, limit: float, unit: str, advice: str, side: str = ABOVE
+) -> Wording:
     told = "unknown" if value is None else shown(value, limit, DECIMALS)
-    sign = "<" if value is not None and value < limit else ">"
+    outside = value is not None and (value < limit if side == BELOW else value > limit)
+    met = f"{'<' if side == BELOW else '>'} {limit:g} {unit}"
     return Wording(
-        text=f"{drug} {told} {sign} {limit:g} {unit}",
+        text=f"{drug} {told} {met}" if outside else f"{drug} {told}, was {met}",
         advice=advice,
         figure=f"{drug.lower()} {told} {unit}",
         value=value,

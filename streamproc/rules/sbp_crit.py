@@ -9,7 +9,7 @@ from streamproc.core.chart import Chart, Reads
 from streamproc.core.events import ObservationKind
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import Mmhg, Readings
-from streamproc.rules.phrase import shown
+from streamproc.rules.phrase import below, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def word(chart: Chart, p: SbpCrit, alert: Alert) -> Wording:
     value = None if newest is None else newest.figure
     told = "unknown" if value is None else shown(value, p.critical_mmhg)
     return Wording(
-        text=f"Systolic {told} < {p.critical_mmhg:g} in {p.readings} readings",
+        text=f"Systolic {below(value, p.critical_mmhg)} in {p.readings} readings",
         advice=(
             "Life-threatening hypotension: start norepinephrine as an emergency measure while fluid goes on, "
             "rather than wait for the full volume."

@@ -14,7 +14,7 @@ from streamproc.core.events import MILLI
 from streamproc.core.finding import Finding, all_of, found, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import Mmhg, Seconds
-from streamproc.rules.phrase import map_figure, mean_map_mmhg, minutes, shown
+from streamproc.rules.phrase import below, map_figure, mean_map_mmhg, minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,9 @@ def reduction_ms(chart: Chart) -> int | None:
 
 def word(chart: Chart, p: WeanFail, alert: Alert) -> Wording:
     value, limit = mean_map_mmhg(chart, p.window_s), chart.target_milli / MILLI
-    told = "unknown" if value is None else shown(value, limit)
     last = alert.variant or "what it was"
     return Wording(
-        text=f"MAP {told} < {limit:g} for {minutes(p.window_s)} after a reduction from {last}",
+        text=f"MAP {below(value, limit)} for {minutes(p.window_s)} after a reduction from {last}",
         advice=f"Go back to the last dose ({last}); continue until pressure and perfusion hold without it.",
         figure=map_figure(value),
         value=value,
