@@ -1,4 +1,4 @@
-"""Pump reports in few words, and the site's terms to judge them by."""
+"""Pump reports in few words, and the site's terms and rules to judge them by."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from streamproc.config import Settings, load
 from streamproc.core.dose import NANO, Flow, dose_of, flow_of
 from streamproc.core.events import PumpState, PumpStatus, Quantity
 from streamproc.core.infusion import Infusions
+from streamproc.core.rule import Rule
 from streamproc.core.terms import Terms
 
 BED = "icu-a/bed-7"
@@ -20,6 +21,12 @@ INFUSING = PumpState.INFUSING
 def site() -> Settings:
     """The shipped configuration, read once."""
     return load()
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """The shipped rules, bound once."""
+    return site().core_rules()
 
 
 def terms(**changed: Any) -> Terms:

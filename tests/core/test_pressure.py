@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pump_reports import site
-from ward_histories import HOLD_BACK_MS, START_MS, digest_of, rules
+from pump_reports import rules, site
+from ward_histories import HOLD_BACK_MS, START_MS, digest_of
 
 from streamproc.core.chart import Chart, Reads
 from streamproc.core.events import MapSample, MapSource

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 
 import pytest
-from pump_reports import report, site
-from ward_histories import HOLD_BACK_MS, MINUTE_MS, START_MS, digest_of, rules
+from pump_reports import report, rules, site
+from ward_histories import HOLD_BACK_MS, MINUTE_MS, START_MS, digest_of
 
 from streamproc.core.alert import AlertState, Phase
 from streamproc.core.change import Change

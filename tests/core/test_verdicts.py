@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pump_reports import report, site
-from ward_histories import START_MS, rules
+from pump_reports import report, rules, site
+from ward_histories import START_MS
 
 from streamproc.core.events import (
     Acknowledged,
