@@ -1,0 +1,72 @@
+"""docs/mutation.md, written from the verdicts: figures per module, and the survivors with their reasons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from tests.mutation.mutant import ROOT, Mutant
+
+PAGE = ROOT / "docs" / "mutation.md"
+REASONS = Path(__file__).parent / "survivors.yaml"
+OUTCOMES = ("killed", "timed out", "survived", "not tried")
+HEAD = """# Mutation testing
+
+Written by `./run mutate --report` from the verdicts of `./run mutate`; how it works and what it leaves out is
+in [decision 009](decisions/009-mutation-testing.md). A mutant is one small mistake in `core` or `rules`: in a
+comparison, a figure, a condition or a sign. Killed: a chart or a table failed. Timed out: it never ended,
+which is noticed as well. Not tried: it changes only what an import runs, or is newer than the last run.
+"""
+
+
+def write_report(mutants: Iterable[Mutant], outcomes: Mapping[str, str]) -> None:
+    """Write the page; a reason whose mutant is dead or gone is an error."""
+    listed = [(mutant, outcomes.get(mutant.digest, "not tried")) for mutant in mutants]
+    alive = {mutant.name for mutant, outcome in listed if outcome == "survived"}
+    reasons = {name: group["why"] for group in _groups() for name in group["mutants"]}
+    stale = sorted(set(reasons) - alive)
+    if stale:
+        raise SystemExit("no survivors: " + "; ".join(stale))
+    text = [HEAD, *_figures(listed), *_survivors(reasons, sorted(alive - set(reasons)))]
+    PAGE.write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
+def _groups() -> list[dict[str, object]]:
+    return YAML(typ="safe", pure=True).load(REASONS.read_text(encoding="utf-8")) or []
+
+
+def _figures(listed: Iterable[tuple[Mutant, str]]) -> Iterator[str]:
+    """The table, one line a module, and the whole."""
+    counts: dict[str, Counter[str]] = {}
+    for mutant, outcome in listed:
+        counts.setdefault(mutant.path.removeprefix("streamproc/"), Counter())[outcome] += 1
+    yield "## Figures\n"
+    yield "| module | mutants | " + " | ".join(OUTCOMES) + " | noticed |"
+    yield "|---|" + "--:|" * (len(OUTCOMES) + 2)
+    yield from (_row(module, count) for module, count in counts.items())
+    for folder in ("rules", "core"):
+        whole = sum((count for module, count in counts.items() if module.startswith(folder)), Counter[str]())
+        yield _row(f"**all of {folder}**", whole)
+    yield ""
+
+
+def _row(module: str, count: Counter[str]) -> str:
+    noticed = count["killed"] + count["timed out"]
+    tried = noticed + count["survived"]
+    share = f"{100 * noticed / tried:.1f} %" if tried else ""
+    cells = [module, count.total(), *(count[outcome] for outcome in OUTCOMES), share]
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _survivors(reasons: Mapping[str, object], unexplained: list[str]) -> Iterator[str]:
+    """Each survivor under its reason; those without one last."""
+    yield "## Survivors that change nothing that can be seen\n"
+    for why in dict.fromkeys(reasons.values()):
+        yield f"{why}\n"
+        yield from (f"- `{name}`" for name, reason in reasons.items() if reason == why)
+        yield ""
+    yield "## Survivors that a test should notice, or that nobody has judged yet\n"
+    yield from (f"- `{name}`" for name in unexplained)
