@@ -12,8 +12,12 @@ from streamproc.core.alert import AlertState, Phase, Priority
 from streamproc.core.chart import Chart, ms
 from streamproc.core.dose import NANO
 from streamproc.core.events import DrugForm, PumpState, Quantity
+from streamproc.core.observations import Reading
 from streamproc.core.rule import Rule, Wording
 from streamproc.core.trend import SampleId
+
+MOST_OBSERVED = 16
+"""Readings that one announcement carries, the newest: it must stay far below what a message may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Evidence:
     map: MapEvidence | None
     dose_per_kg_min: float | None
     channels: tuple[ChannelEvidence, ...]
+    observed: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,8 @@ def evidence_for(chart: Chart, wording: Wording) -> Evidence:
         )
         dose = chart.dose
         per_kg = None if dose is None or dose.per_kg_nano is None else dose.per_kg_nano / NANO
-    return Evidence(_map(chart, wording.window_s) if wording.window_s else None, per_kg, channels)
+    window = _map(chart, wording.window_s) if wording.window_s else None
+    return Evidence(window, per_kg, channels, wording.observed[-MOST_OBSERVED:])
 
 
 def _map(chart: Chart, window_s: int) -> MapEvidence:

@@ -26,8 +26,9 @@ Value = float | str | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One observation: when, what, and which message said so. `fluid` belongs to a bolus."""
+    """One observation: of what, when, how much, and which message said so. `fluid` belongs to a bolus."""
 
+    kind: ObservationKind
     time_ms: int
     value: Value
     sample: SampleId
@@ -84,6 +85,7 @@ class Observations:
         """Enter a reading at its own place."""
         kept = self.readings.setdefault(observation.kind, [])
         reading = Reading(
+            observation.kind,
             observation.time_ms,
             observation.value,
             SampleId(observation.device, observation.boot, observation.seq),
@@ -106,6 +108,19 @@ class Observations:
         """The newest reading of a kind."""
         kept = self.readings.get(kind)
         return kept[-1] if kept else None
+
+    def newest(self, kind: ObservationKind, count: int = 1) -> tuple[Reading, ...]:
+        """The newest readings of a kind, at most so many, oldest first."""
+        return tuple(self.of(kind)[-count:])
+
+    def over(self, kind: ObservationKind, span_ms: int) -> tuple[Reading, ...]:
+        """What a sum over the span that ends with the newest reading is made of: from the reading that
+        begins it on."""
+        readings = self.of(kind)
+        first = len(readings) - 1
+        while first > 0 and readings[first].time_ms > readings[-1].time_ms - span_ms:
+            first -= 1
+        return tuple(readings[max(first, 0) :])
 
     def after(self, kind: ObservationKind, start_ms: int) -> list[Reading]:
         """The readings of a kind later than `start_ms`."""
@@ -169,7 +184,7 @@ class Observations:
         """Take over what `snapshot` gave."""
         self.readings = {
             ObservationKind(kind): [
-                Reading(time_ms, value, SampleId(device, boot, seq), fluid)
+                Reading(ObservationKind(kind), time_ms, value, SampleId(device, boot, seq), fluid)
                 for time_ms, value, device, boot, seq, fluid in readings
             ]
             for kind, readings in kept.items()

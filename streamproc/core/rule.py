@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from streamproc.core.alert import Alert, Judgement, Kind
 from streamproc.core.chart import Chart
+from streamproc.core.observations import Reading
 
 P = TypeVar("P")
 
@@ -40,6 +41,8 @@ class Wording:
     unit: str = ""
     window_s: int = 0
     with_dose: bool = False
+    observed: tuple[Reading, ...] = ()
+    """The charted readings that decided."""
     proposal: float | None = None
     """The dose that the rule proposes, mcg/kg/min; 0 proposes to stop."""
 

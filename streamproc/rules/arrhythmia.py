@@ -40,6 +40,7 @@ def word(chart: Chart, p: Arrhythmia, alert: Alert) -> Wording:
         limit=p.above_mcg_per_kg_min,
         unit="ug/kg/min",
         with_dose=True,
+        observed=chart.observations.newest(ObservationKind.ARRHYTHMIA),
     )
 
 

@@ -91,6 +91,7 @@ def word(chart: Chart, p: Extravasation, alert: Alert) -> Wording:
         text=f"Norepinephrine into tissue? {alert.variant.capitalize()}",
         advice=advice.format_map(asdict(p)),
         with_dose=True,
+        observed=chart.observations.newest(ObservationKind.EXTRAVASATION),
     )
 
 

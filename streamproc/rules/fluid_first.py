@@ -12,6 +12,7 @@ from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
 from streamproc.core.events import ObservationKind
 from streamproc.core.finding import Finding, all_of, any_of, found, negated, unknown
+from streamproc.core.observations import Reading
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import Ml, MlPerKg, Seconds
 from streamproc.rules.phrase import SECONDS_PER_HOUR
@@ -80,8 +81,11 @@ def volume_needed_ml(chart: Chart, p: FluidFirst) -> float | None:
 
 def crystalloid_ml(chart: Chart, p: FluidFirst) -> float:
     """The crystalloid of the last hours; other fluids do not count."""
-    boluses = chart.observations.after(ObservationKind.FLUID_BOLUS, chart.now_ms - ms(p.look_back_s))
-    return sum(bolus.figure for bolus in boluses if chart.terms.site.is_crystalloid(bolus.fluid))
+    return sum(bolus.figure for bolus in _boluses(chart, p) if chart.terms.site.is_crystalloid(bolus.fluid))
+
+
+def _boluses(chart: Chart, p: FluidFirst) -> list[Reading]:
+    return chart.observations.after(ObservationKind.FLUID_BOLUS, chart.now_ms - ms(p.look_back_s))
 
 
 def word(chart: Chart, p: FluidFirst, alert: Alert) -> Wording:
@@ -99,6 +103,7 @@ def word(chart: Chart, p: FluidFirst, alert: Alert) -> Wording:
         limit=need,
         unit="mL",
         with_dose=True,
+        observed=tuple(_boluses(chart, p)),
     )
 
 

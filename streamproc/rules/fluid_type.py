@@ -60,6 +60,7 @@ def word(chart: Chart, p: FluidType, alert: Alert) -> Wording:
         figure=f"last bolus {given}",
         value=volume,
         unit="mL",
+        observed=() if bolus is None else (bolus,),
     )
 
 

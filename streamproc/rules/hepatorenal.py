@@ -243,6 +243,7 @@ def word_response(chart: Chart, p: HrsResponse, alert: Alert) -> Wording:
         unit="mm[Hg]",
         window_s=p.window_s,
         with_dose=True,
+        observed=chart.observations.over(ObservationKind.URINE_OUTPUT, ms(p.interval_s)),
     )
 
 

@@ -11,6 +11,7 @@ from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
 from streamproc.core.events import ObservationKind
 from streamproc.core.finding import Finding, all_of, any_of, found, negated, unknown
+from streamproc.core.observations import Reading
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import MlPerHour, MlPerKgPerHour, Seconds
 from streamproc.rules.phrase import SECONDS_PER_HOUR
@@ -86,7 +87,14 @@ def word(chart: Chart, p: Perfusion, alert: Alert) -> Wording:
         limit=_limit_ml_per_h(chart, p) if lacks_urine else None,
         unit="mL/h" if lacks_urine else "mmol/L",
         with_dose=True,
+        observed=_readings(chart, p),
     )
+
+
+def _readings(chart: Chart, p: Perfusion) -> tuple[Reading, ...]:
+    seen = chart.observations
+    urine = seen.over(ObservationKind.URINE_OUTPUT, ms(p.urine_window_s))
+    return (*urine, *seen.newest(ObservationKind.LACTATE, 2))
 
 
 def _told_limit(chart: Chart, p: Perfusion) -> str:

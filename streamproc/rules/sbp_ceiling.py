@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, milli, ms
-from streamproc.core.events import MILLI
+from streamproc.core.events import MILLI, ObservationKind
 from streamproc.core.finding import Finding, all_of, negated, unknown
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import Mmhg, Seconds
@@ -61,6 +61,7 @@ def word(chart: Chart, p: SbpCeiling, alert: Alert) -> Wording:
         limit=ceiling,
         unit="mm[Hg]",
         with_dose=True,
+        observed=chart.observations.over(ObservationKind.SYSTOLIC, ms(p.window_s)),
     )
 
 

@@ -42,6 +42,7 @@ def word(chart: Chart, p: SbpCrit, alert: Alert) -> Wording:
         value=value,
         limit=p.critical_mmhg,
         unit="mm[Hg]",
+        observed=chart.observations.newest(ObservationKind.SYSTOLIC, p.readings),
     )
 
 

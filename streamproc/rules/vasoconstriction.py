@@ -12,6 +12,7 @@ from streamproc.core.chart import Chart, Reads, ms
 from streamproc.core.dose import exact
 from streamproc.core.events import ObservationKind
 from streamproc.core.finding import NEVER, Finding, all_of, any_of, found, unknown
+from streamproc.core.observations import Reading
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import RefillSeconds, Seconds, Share
 from streamproc.rules.phrase import SECONDS_PER_HOUR
@@ -86,7 +87,14 @@ def word(chart: Chart, p: Vasoconstriction, alert: Alert) -> Wording:
         limit=p.refill_max_s if by_refill else None,
         unit="s" if by_refill else "mL",
         with_dose=True,
+        observed=_readings(chart, p),
     )
+
+
+def _readings(chart: Chart, p: Vasoconstriction) -> tuple[Reading, ...]:
+    seen = chart.observations
+    urine = seen.over(ObservationKind.URINE_OUTPUT, 2 * ms(p.urine_span_s))
+    return (*urine, *seen.newest(ObservationKind.CAPILLARY_REFILL))
 
 
 RULE = RuleDefinition(

@@ -75,6 +75,16 @@ class ChannelProvenance(Message):
     weight: Provenance | None = None
 
 
+class ObservationProvenance(Message):
+    """A charted reading that decided."""
+
+    kind: Identifier
+    value: float | bool | Identifier | None = None
+    fluid: Identifier | None = None
+    time: Instant
+    reported: SampleRef
+
+
 class Evidence(Message):
     """What the alert can be recomputed from, out of the raw telemetry."""
 
@@ -86,6 +96,8 @@ class Evidence(Message):
     dose_ug_per_kg_min: float | None = None
     """The dose of norepinephrine base that followed."""
     dose: list[ChannelProvenance] | None = None
+    observations: list[ObservationProvenance] | None = None
+    """The charted readings that decided, at most 16."""
 
 
 class Citation(Message):

@@ -9,6 +9,7 @@ from streamproc.core.chart import Chart, why_unknown
 from streamproc.core.dose import NANO
 from streamproc.core.events import MILLI, Quantity
 from streamproc.core.finding import Clause, Finding, State
+from streamproc.core.observations import Reading
 from streamproc.core.trend import SampleId
 from streamproc.wire.alerting import (
     AlertEvent,
@@ -19,6 +20,7 @@ from streamproc.wire.alerting import (
     Citation,
     DoseState,
     Evidence,
+    ObservationProvenance,
     OpenAlert,
     PressureState,
     Provenance,
@@ -85,9 +87,10 @@ def _time(at_ms: int | None) -> str | None:
 def evidence_shown(evidence: CoreEvidence) -> Evidence:
     """What an alert was decided from, as the contract has it."""
     dose = [_channel(channel) for channel in evidence.channels] or None
+    observed = [_observed(reading) for reading in evidence.observed] or None
     window = evidence.map
     if window is None:
-        return Evidence(dose_ug_per_kg_min=evidence.dose_per_kg_min, dose=dose)
+        return Evidence(dose_ug_per_kg_min=evidence.dose_per_kg_min, dose=dose, observations=observed)
     return Evidence(
         window_start=rfc3339(window.start_ms),
         window_end=rfc3339(window.end_ms),
@@ -95,6 +98,18 @@ def evidence_shown(evidence: CoreEvidence) -> Evidence:
         samples=Samples(first=_ref(window.first), last=_ref(window.last), count=window.count),
         dose_ug_per_kg_min=evidence.dose_per_kg_min,
         dose=dose,
+        observations=observed,
+    )
+
+
+def _observed(reading: Reading) -> ObservationProvenance:
+    sample = reading.sample
+    return ObservationProvenance(
+        kind=reading.kind.value,
+        value=reading.value,
+        fluid=reading.fluid,
+        time=rfc3339(reading.time_ms),
+        reported=SampleRef(device=sample.device, boot=sample.boot, seq=sample.seq),
     )
 
 

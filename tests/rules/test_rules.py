@@ -22,6 +22,7 @@ from streamproc.core.chart import Reads
 from streamproc.core.rule import Rule, RuleDefinition
 from streamproc.rules import RULES
 from streamproc.rules.phrase import shown
+from streamproc.wire.announce import evidence_shown
 from tests.charts import MINUTE_MS, START_MS, chart_events, length_ms, new_ward, play
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -195,6 +196,17 @@ STORIES: dict[str, dict[str, Any]] = {
     "a lost pump": {"map": "60x30", "norepinephrine": "0.3x10 _x20", "acknowledge": {"ESC-THRESHOLD": 15}},
     "artefacts": {"map": "70x5 artefactx4 70x6", "acknowledge": {"TECH-MAP-ARTEFACT": 8}},
     "ready": {"map": "70x50", "norepinephrine": "0.1x50"},
+    "what is charted, sign after sign": {
+        "map": "70x25",
+        "norepinephrine": "0.1x5 0.2x20",
+        "patient": {"baseline_systolic_mmhg": 160.0},
+        "systolic": "60x2 72x3 150x15 110x5",
+        "lactate": "2 _x9 3",
+        "saline": "_x3 500",
+        "refill": "_x6 5",
+        "arrhythmia": "_x7 atrialx1",
+        "acknowledge": {"SBP-CRIT": 4, "SBP-CEILING": 19},
+    },
     "a dose in the dark": {"map": "70x10", "norepinephrine_ml_h": "5x10"},
 }
 COMPARISON = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>\d+(?:\.\d+)?)")
@@ -263,6 +275,25 @@ def test_the_stories_announce_every_rule_that_a_chart_can_raise() -> None:
         "WEAN-STOP",
         "WEAN-READY",
     } <= told
+
+
+CHARTED_RULES = {"SBP-CRIT", "SBP-CEILING", "PERFUSION", "VASOCONSTRICTION", "ARRHYTHMIA", "FLUID-TYPE"}
+"""Rules that only a charted reading can raise."""
+
+
+def test_what_was_charted_is_the_evidence_of_what_it_raised() -> None:
+    """Each reading with its message, none from later than the alert, and all of them on the wire."""
+    starts = [c for name in STORIES for c in lived(name) if c.rule.id in CHARTED_RULES and c.phase == "start"]
+    assert {change.rule.id for change in starts} == CHARTED_RULES
+    for change in starts:
+        observed = change.evidence.observed
+        assert observed, f"{change.rule.id} says nothing of what it saw"
+        assert max(reading.time_ms for reading in observed) <= change.time_ms
+        told = evidence_shown(change.evidence).observations or []
+        assert [each.value for each in told] == [reading.value for reading in observed]
+        assert [each.reported.device for each in told] == [reading.sample.device for reading in observed]
+    critical = next(change for change in starts if change.rule.id == "SBP-CRIT")
+    assert [reading.figure < 70 for reading in critical.evidence.observed] == [True, True]
 
 
 def test_a_silence_before_the_alert_breaks_the_time_that_a_pressure_has_held() -> None:
