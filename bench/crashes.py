@@ -65,6 +65,7 @@ def main() -> None:
             reports.append(one_round(min(left, KILLS_A_BROKER), seed, wanted.log))
         except AssertionError as broken:
             print(f"{total(reports)}\nBROKEN in the round of --seed {seed}: {broken}")
+            print(*getattr(broken, "__notes__", ()), sep="\n")
             sys.exit(1)
         left -= len(reports[-1].kills)
         print(reports[-1], flush=True)

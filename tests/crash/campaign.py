@@ -29,7 +29,8 @@ from .remains import Remains
 BEDS = 5
 PATIENCE_S = 15.0
 """A moment that has not come by then is not waited for any longer."""
-START_S = 60.0
+START_S = 120.0
+"""A machine that has much else to do may take so long to start a process, or to work off its backlog."""
 PATIENT = ("clock.tick_s=1",)
 """The first batch, after which the first snapshot is written, is then not an empty one."""
 
@@ -119,6 +120,9 @@ async def campaign(
                     proxy.look = all_pass
                     await started(processor)
                 await judge(report, processor, telemetry, station, broker_port, folder)
+        except AssertionError as broken:
+            broken.add_note(processor.told)
+            raise
         finally:
             if processor.running:
                 await processor.kill()
@@ -170,7 +174,7 @@ async def judge(
     report: Report, processor: Processor, telemetry: Telemetry, station: Station, port: int, folder: Path
 ) -> None:
     """After the last kill: everything published is on disk, and was told as if nothing had happened."""
-    await telemetry.last_word(port, processor)
+    await telemetry.last_word(port, processor, START_S)
     assert await processor.stop() == 0
     taken = await taken_over(processor)
     assert set(taken.contents) == set(telemetry.published)

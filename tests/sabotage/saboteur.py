@@ -22,9 +22,10 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).parent
 LEFT_OUT = (".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
-TESTS_RED, TESTS_GREEN = 1, 0
+TESTS_RED, TESTS_GREEN, NO_VERDICT = 1, 0, -1
 """What pytest exits with; anything else is no verdict."""
 LONGEST_S = 900
+"""Too slow is no verdict either: it may be the machine."""
 
 
 class DoesNotApply(Exception):
@@ -82,7 +83,7 @@ def run(tree: Path, tests: str) -> int:
     try:
         done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=LONGEST_S)
     except subprocess.TimeoutExpired:
-        return TESTS_RED  # hanging is noticed too
+        return NO_VERDICT
     if done.returncode not in (TESTS_RED, TESTS_GREEN):
         print(done.stdout[-2000:], done.stderr[-2000:])
     return done.returncode

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from .bedside import Bedside
-from .processor import Processor
+from .processor import SOON_S, Processor
 from .station import Station, listening
 
 CYCLE_S = 0.1
@@ -51,13 +51,13 @@ class Telemetry:
         await station.publish(*message)
         self.published.append(message)
 
-    async def last_word(self, port: int, processor: Processor) -> None:
+    async def last_word(self, port: int, processor: Processor, within_s: float = SOON_S) -> None:
         """Wait until everything published so far has been taken over and every alert delivered."""
         async with listening(port, "alerts/v1/bed/icu-z/last") as station:
             await self.publish(station, Bedside("icu-z/last").map(now_ms(), 70))
-            await station.until(lambda: bool(station.heard), "the bed that spoke last")
+            await station.until(lambda: bool(station.heard), "the bed that spoke last", within_s)
         await processor.until(
-            lambda metrics: metrics.value("alerts_undelivered") == 0, "all alerts delivered"
+            lambda metrics: metrics.value("alerts_undelivered") == 0, "all alerts delivered", within_s
         )
 
 
