@@ -85,15 +85,14 @@ def started_outside(chart: Chart, p: DoseStart) -> Finding:
 def bands(chart: Chart, p: DoseStart) -> tuple[Band, ...]:
     """The bands of this patient; inside any of them is fine."""
     single = exact(p.tolerance_percent) / WHOLE_PERCENT
-    match chart.profile:
-        case Profile.HEPATORENAL:
-            return (_around(p.hepatorenal_mg_per_h, single, BY_HOUR),)
-        case Profile.PEDIATRIC:
-            return (_around(p.pediatric_mcg_per_kg_min, single, BY_WEIGHT),)
-    if chart.context is not None and chart.context.pregnant:
-        return (_around(p.pregnancy_mcg_per_kg_min, single, BY_WEIGHT),)
+    if chart.profile is Profile.PEDIATRIC:
+        return (_around(p.pediatric_mcg_per_kg_min, single, BY_WEIGHT),)
     if chart.is_child:
         return ()
+    if chart.profile is Profile.HEPATORENAL:
+        return (_around(p.hepatorenal_mg_per_h, single, BY_HOUR),)
+    if chart.context is not None and chart.context.pregnant:
+        return (_around(p.pregnancy_mcg_per_kg_min, single, BY_WEIGHT),)
     if chart.profile is Profile.SEPTIC_SHOCK:
         return (_between(p.septic_shock_min_mcg_per_kg_min, p.septic_shock_max_mcg_per_kg_min, BY_WEIGHT),)
     return (
