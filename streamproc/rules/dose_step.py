@@ -49,13 +49,14 @@ def judge(chart: Chart, p: DoseStep) -> Judgement:
 
 
 def newest_leap(chart: Chart, p: DoseStep) -> Step | None:
-    """The last step, if it is a leap that no alert has dealt with."""
+    """The last step, if it is a leap that no alert has dealt with.
+
+    Both doses are rounded by up to half of 1e-9: an exact threefold must not be missed by that."""
     step, alert = chart.course.newest_step, chart.alert("DOSE-STEP")
     if step is None or (not alert.open and alert.ended_ms is not None and step.at_ms <= alert.ended_ms):
         return None
-    before, after = step.amounts
-    factor = exact(p.factor)
-    return step if after >= factor * before or after * factor <= before else None
+    low, high = sorted(step.amounts)
+    return step if 2 * high + 1 >= exact(p.factor) * (2 * low - 1) else None
 
 
 def back(chart: Chart, p: DoseStep) -> Finding:
@@ -66,8 +67,8 @@ def back(chart: Chart, p: DoseStep) -> Finding:
     amount = dose.per_kg_nano if chart.noted[BY_WEIGHT] else dose.per_min_nano
     if amount is None:
         return unknown("dose back", why_unknown(dose))
-    factor = exact(p.back_factor)
-    near = amount <= factor * before and amount * factor >= before
+    low, high = sorted((before, amount))
+    near = 2 * high - 1 <= exact(p.back_factor) * (2 * low + 1)
     return found("dose back", near, value=amount / NANO, limit=before / NANO)
 
 
