@@ -6,7 +6,7 @@ Must hold the page's words only where several rules share them; a rule's own wor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
@@ -14,11 +14,12 @@ from tests.reference import dose as doses
 from tests.reference import pressure as pressures
 from tests.reference.course import DAWN_MS, Course, course, together
 from tests.reference.dose import Channel
-from tests.reference.facts import Acknowledgement, Fact, Pressure, Report, Target, Terms
+from tests.reference.facts import Acknowledgement, Fact, Patient, Pressure, Report, Terms
 from tests.reference.pressure import Window
 
 MINUTE_MS = 60_000
-DEFAULT_TARGET = 65_000
+NOBODY = Patient(DAWN_MS, weight=None)
+"""Before the context came: the defaults of the site, and no weight."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,24 @@ class Bed:
         return [each for each in self.facts if isinstance(each, Acknowledgement)]
 
     @cached_property
+    def patient(self) -> Course[Patient]:
+        """What is known of the patient."""
+        return course(NOBODY, [(each.time_ms, each) for each in self.facts if isinstance(each, Patient)])
+
+    @cached_property
     def target(self) -> Course[int]:
         """The MAP target in force."""
-        told = [(each.time_ms, each.milli_mmhg) for each in self.facts if isinstance(each, Target)]
-        return course(DEFAULT_TARGET, told)
+        return together(lambda patient: patient.target, self.patient)
+
+    @cached_property
+    def weight(self) -> Course[Fraction | None]:
+        """The dosing weight in force."""
+        return together(lambda patient: patient.weight, self.patient)
+
+    @cached_property
+    def hepatorenal(self) -> Course[bool]:
+        """Whether HRS-* have taken the place of ESC-*."""
+        return together(lambda patient: patient.profile == "hepatorenal", self.patient)
 
     @cached_property
     def map(self) -> Course[int | None]:
@@ -79,7 +94,7 @@ class Bed:
     @cached_property
     def channels(self) -> list[Channel]:
         """Every pump channel."""
-        return doses.channels(self.reports, self.terms)
+        return doses.channels(self.reports, self.weight, self.terms)
 
     @cached_property
     def norepinephrine(self) -> list[Channel]:
@@ -89,12 +104,17 @@ class Bed:
     @cached_property
     def dose(self) -> Course[Fraction | None]:
         """The dose of norepinephrine, None where it is unknown."""
-        return doses.total(self.norepinephrine)
+        return doses.total([each.dose for each in self.norepinephrine])
+
+    @cached_property
+    def flow(self) -> Course[Fraction | None]:
+        """What flows of norepinephrine, in mcg/min; it may be known where the dose by weight is not."""
+        return doses.total([each.flow for each in self.norepinephrine])
 
     @cached_property
     def dose_unless_resumed(self) -> Course[Fraction | None]:
         """The same, where pumps that paused and then fell silent are pausing still."""
-        return doses.total([replace(each, dose=doses.by_last_word(each)) for each in self.norepinephrine])
+        return doses.total([doses.by_last_word(each) for each in self.norepinephrine])
 
     @cached_property
     def dose_changes(self) -> list[int]:
@@ -113,6 +133,16 @@ class Bed:
         return doses.any_of([together(lambda s: s == "infusing", c.state) for c in self.norepinephrine])
 
     @cached_property
+    def infusions(self) -> list[tuple[int, int]]:
+        """When each infusion of norepinephrine began and stopped, change-overs bridged."""
+        return doses.infusions(self.on_vasopressor)
+
+    def seen(self, rule: str, raised: int) -> int:
+        """When somebody first acknowledged this alert, as far as it had been announced by then."""
+        times = [each.time_ms for each in self.acknowledged if each.rule == rule]
+        return min((t for t in times if t - self.terms.hold_back_ms >= raised), default=-DAWN_MS)
+
+    @cached_property
     def vasopressin(self) -> Course[Fraction | None]:
         """What runs of the second agent."""
-        return doses.total([each for each in self.channels if each.drug == "vasopressin"])
+        return doses.total([each.flow for each in self.channels if each.drug == "vasopressin"])

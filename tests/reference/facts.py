@@ -22,21 +22,27 @@ class Pressure:
 
 @dataclass(frozen=True)
 class Report:
-    """A pump channel's status; the rate is per kg and minute (U/min for vasopressin), None if unknown."""
+    """A pump channel's status; the rate in its own unit (None: not told), the concentration in mcg/mL."""
 
     time_ms: int
     channel: str
     state: str
     rate: Fraction | None = None
     drug: str = "norepinephrine"
+    unit: str = "ug/kg/min"
+    concentration: Fraction | None = None
 
 
 @dataclass(frozen=True)
-class Target:
-    """The patient context says which MAP is wanted, in thousandths of a mmHg."""
+class Patient:
+    """The patient context: the target in thousandths of a mmHg, the weight in kg (None: not told)."""
 
     time_ms: int
-    milli_mmhg: int
+    target: int = 65_000
+    weight: Fraction | None = Fraction(70)
+    profile: str = "general"
+    age_group: str = "adult"
+    pregnant: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Acknowledgement:
     rule: str
 
 
-Fact = Pressure | Report | Target | Acknowledgement
+Fact = Pressure | Report | Patient | Acknowledgement
 
 
 class Said(NamedTuple):

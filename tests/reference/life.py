@@ -5,13 +5,18 @@ Must decide nothing clinical: a rule hands over what raises, what lowers and wha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from tests.reference.course import DAWN_MS, Course, course
 from tests.reference.facts import Said
 
 RANK = {"info": 0, "low": 1, "medium": 2, "high": 3}
+
+
+def always(value: str) -> Callable[[bool], str | None]:
+    """A condition's priority where the row has but one."""
+    return lambda met: value if met else None
 
 
 def alerts(

@@ -6,7 +6,9 @@ The only file of this folder but the test that knows the product. Must judge not
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
+from streamproc.config import Settings, load
 from streamproc.core.alert import Phase
 from streamproc.core.change import Change
 from streamproc.core.events import (
@@ -15,19 +17,23 @@ from streamproc.core.events import (
     MapSample,
     MapSource,
     PatientContext,
+    Profile,
     PumpState,
     PumpStatus,
     Quantity,
 )
 from streamproc.core.ward import Ward
 from streamproc.rules import RULES
-from tests.charts import BED, hash_of, new_ward
-from tests.reference.facts import Acknowledgement, Fact, Pressure, Report, Said, Target
+from tests.charts import BED, hash_of
+from tests.reference.facts import Acknowledgement, Fact, Patient, Pressure, Report, Said, Terms
 
 LATENCY_MS = 100
-UNITS = {"norepinephrine": "ug/kg/min", "vasopressin": "U/min"}
-WEIGHT_KG = 70.0
 JUDGED = {
+    "DOSE-START",
+    "DOSE-10",
+    "DOSE-DAILY",
+    "DOSE-DURATION",
+    "DOSE-STEP",
     "MAP-LOW",
     "MAP-CRIT",
     "MAP-OVERDUE",
@@ -36,6 +42,7 @@ JUDGED = {
     "WEAN-READY",
     "WEAN-FAST",
     "WEAN-STOP",
+    "WEAN-FAIL",
     "TECH-MAP-LOST",
     "TECH-PUMP-LOST",
     "TECH-DOSE",
@@ -45,9 +52,10 @@ JUDGED = {
 OTHERS_OFF = [f"rules.{rule.id}.enabled=false" for rule in RULES if rule.id not in JUDGED]
 
 
-def product(facts: Sequence[Fact], until_ms: int) -> list[Said]:
+def product(facts: Sequence[Fact], until_ms: int, terms: Terms) -> list[Said]:
     """Every alert event of the product up to this event time, but for mere updates."""
-    ward = new_ward(*OTHERS_OFF)
+    settings = _settings(terms)
+    ward = Ward(settings.core_rules(), settings.core_terms(), settings.core_limits())
     changes: list[Change] = []
     for number, fact in enumerate(facts):
         if isinstance(fact, Acknowledgement):
@@ -65,6 +73,15 @@ def product(facts: Sequence[Fact], until_ms: int) -> list[Said]:
     )
 
 
+@cache
+def _settings(terms: Terms) -> Settings:
+    held_s = {f"terms.map_hold_{source}_s": ms // 1000 for source, ms in terms.hold_ms}
+    named = {**held_s, "terms.map_lost_s": terms.map_lost_ms // 1000}
+    named["terms.pump_lost_s"] = terms.pump_lost_ms // 1000
+    named["event_time.hold_back_s"] = terms.hold_back_ms // 1000
+    return load(None, [*OTHERS_OFF, *(f"{key}={value}" for key, value in named.items())])
+
+
 def _acknowledge(ward: Ward, fact: Acknowledgement, changes: Sequence[Change]) -> None:
     of_rule = [each for each in changes if each.rule.id == fact.rule]
     if of_rule and of_rule[-1].phase is not Phase.END:
@@ -79,21 +96,31 @@ def _event(fact: Fact, number: int) -> BedEvent:
             source = MapSource(fact.source)
             return MapSample(fact.time_ms, BED, device, "b1", number, source, fact.milli_mmhg, fact.valid)
         case Report():
-            rate = None if fact.rate is None else Quantity(float(fact.rate), UNITS[fact.drug])
-            state = PumpState(fact.state)
-            return PumpStatus(
+            return _status(fact, number)
+        case Patient():
+            return PatientContext(
                 fact.time_ms,
                 BED,
-                "PMP-" + fact.channel,
-                "b1",
-                number,
-                fact.channel,
-                state,
-                fact.drug,
-                rate=rate,
-            )
-        case Target():
-            return PatientContext(
-                fact.time_ms, BED, "S-1", weight_kg=WEIGHT_KG, map_target_milli_mmhg=fact.milli_mmhg
+                "S-1",
+                weight_kg=None if fact.weight is None else float(fact.weight),
+                profile=Profile(fact.profile),
+                age_group=fact.age_group,
+                pregnant=fact.pregnant,
+                map_target_milli_mmhg=fact.target,
             )
     raise AssertionError(f"no event: {fact}")
+
+
+def _status(fact: Report, number: int) -> PumpStatus:
+    return PumpStatus(
+        fact.time_ms,
+        BED,
+        "PMP-" + fact.channel,
+        "b1",
+        number,
+        fact.channel,
+        PumpState(fact.state),
+        fact.drug,
+        rate=None if fact.rate is None else Quantity(float(fact.rate), fact.unit),
+        concentration=None if fact.concentration is None else Quantity(float(fact.concentration), "ug/mL"),
+    )

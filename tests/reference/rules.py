@@ -5,23 +5,19 @@ Written from the rule page and the agreed readings of it alone. Must never impor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from tests.reference import pressure as pressures
 from tests.reference.bed import MINUTE_MS, Bed
 from tests.reference.course import DAWN_MS, Course, course, judged, lasting, recently, together
-from tests.reference.dose import any_of
+from tests.reference.dose import CHANGE_OVER_MS, TOLERANCE, any_of
+from tests.reference.dosing import dose_10, dose_daily, dose_duration, dose_start, dose_step
 from tests.reference.facts import Fact, Said, Terms
-from tests.reference.life import RANK, alerts, open_in
+from tests.reference.life import RANK, alerts, always, open_in
 from tests.reference.pressure import Window
 
 HALF_HOUR_MS = 30 * MINUTE_MS
-
-
-def always(value: str) -> Callable[[bool], str | None]:
-    """A condition's priority where the row has but one."""
-    return lambda met: value if met else None
 
 
 def map_low(bed: Bed) -> list[Said]:
@@ -100,24 +96,29 @@ def esc_threshold(bed: Bed) -> list[Said]:
     """ESC-THRESHOLD: 0.25 or more for a minute, until below 0.22 for a minute."""
     high = together(lambda dose: dose is not None and dose >= Fraction("0.25"), bed.dose)
     low = together(lambda dose: dose is not None and dose < Fraction("0.22"), bed.dose)
-    met = together(always("medium"), lasting(high, MINUTE_MS))
-    return alerts("ESC-THRESHOLD", met, lasting(low, MINUTE_MS))
+    met = together(
+        lambda high, hepatorenal: "medium" if high and not hepatorenal else None,
+        lasting(high, MINUTE_MS),
+        bed.hepatorenal,
+    )
+    clear = together(lambda low, hepatorenal: low or hepatorenal, lasting(low, MINUTE_MS), bed.hepatorenal)
+    return alerts("ESC-THRESHOLD", met, clear)
 
 
 def esc_second_agent(bed: Bed) -> list[Said]:
     """ESC-SECOND-AGENT: hypotension over 15 min at 0.10, urgent at 0.25; not while vasopressin runs."""
 
-    def called_for(low: bool | None, dose: Fraction | None) -> str | None:
-        if not low or dose is None or dose < Fraction("0.10"):
+    def called_for(low: bool | None, dose: Fraction | None, hepatorenal: bool) -> str | None:
+        if not low or dose is None or dose < Fraction("0.10") or hepatorenal:
             return None
         return "high" if dose >= Fraction("0.25") else "medium"
 
-    def ended(low: bool | None, lost: int, dose: Fraction | None) -> bool:
-        return (low is False and not lost) or (dose is not None and dose < Fraction("0.08"))
+    def ended(low: bool | None, lost: int, dose: Fraction | None, hepatorenal: bool) -> bool:
+        return (low is False and not lost) or (dose is not None and dose < Fraction("0.08")) or hepatorenal
 
-    wanted = together(called_for, bed.below(15), bed.dose)
+    wanted = together(called_for, bed.below(15), bed.dose, bed.hepatorenal)
     runs = together(lambda rate: rate is not None and rate >= Fraction("0.03"), bed.vasopressin)
-    clear = together(ended, bed.below(15), bed.signal_lost, bed.dose)
+    clear = together(ended, bed.below(15), bed.signal_lost, bed.dose, bed.hepatorenal)
     lower = together(
         lambda low, dose: low is False or (dose is not None and dose < Fraction("0.25")),
         bed.below(15),
@@ -234,15 +235,54 @@ def _raised(low: Course[bool], begin: int, grace: int, end: int) -> int | None:
 
 def _seen_and_held(bed: Bed, raised: int, stopped: int, held: Course[bool]) -> int:
     """When the alert has been acknowledged and MAP has been at target for 15 minutes since the stop."""
-    seen = [
-        each.time_ms
-        for each in bed.acknowledged
-        if each.rule == "WEAN-STOP" and each.time_ms - bed.terms.hold_back_ms >= raised
-    ]
-    if not seen:
-        return -DAWN_MS
-    first = max(seen[0], stopped + 15 * MINUTE_MS)
+    first = max(bed.seen("WEAN-STOP", raised), stopped + 15 * MINUTE_MS)
     return min((t for t in (first, *held.times) if t >= first and held.at(t)), default=-DAWN_MS)
+
+
+def wean_fail(bed: Bed) -> list[Said]:
+    """WEAN-FAIL: the 5 min mean is below target within 30 min after a reduction."""
+    reduced = course(False, _after_reductions(bed))
+    met = together(lambda low, soon: "medium" if low and soon else None, bed.below(5), reduced)
+    clear = together(lambda low, lost: low is False and not lost, bed.below(5, 2_000), bed.signal_lost)
+    return alerts("WEAN-FAIL", met, clear)
+
+
+def _after_reductions(bed: Bed) -> list[tuple[int, bool]]:
+    """True within 30 min of a reduction, until the next change of either direction."""
+    changes: dict[int, bool] = {}
+    settled = sorted(_settled_changes(bed))
+    following = [*(certain for certain, _, _ in settled[1:]), -DAWN_MS]
+    for (certain, at_ms, down), then in zip(settled, following, strict=False):
+        changes[certain] = down
+        if at_ms + HALF_HOUR_MS < then:
+            changes[max(certain, at_ms + HALF_HOUR_MS)] = False
+    return sorted(changes.items())
+
+
+def _settled_changes(bed: Bed) -> list[tuple[int, int, bool]]:
+    """(since when it is certain, when, whether down) of each change, start and stop.
+
+    By weight and in what flows: a reduction is one where no weight is known."""
+    found = {begin: (begin, begin, False) for begin, _ in bed.infusions}
+    found |= {end: (end + CHANGE_OVER_MS, end, True) for _, end in bed.infusions}
+    for begin, end in bed.infusions:
+        for of in (bed.flow, bed.dose):
+            found |= {at: (at, at, down) for at, down in _changes(of, begin, end)}
+    return sorted(found.values())
+
+
+def _changes(of: Course[Fraction | None], begin: int, end: int) -> Iterator[tuple[int, bool]]:
+    """(when, whether down) of the changes within an infusion.
+
+    A gap that may be a change-over, or a silence as short, is bridged; over a longer one nobody saw
+    when the change was made."""
+    last, until = None, DAWN_MS
+    for since, then, value in of.runs():
+        if not value or not begin <= since < end:
+            continue
+        if last is not None and since - until <= CHANGE_OVER_MS and abs(value - last) > TOLERANCE * last:
+            yield since, value < last
+        last, until = value, then
 
 
 def tech_map_lost(bed: Bed) -> list[Said]:
@@ -285,12 +325,17 @@ ALARMS = (
     esc_second_agent,
     wean_fast,
     wean_stop,
+    wean_fail,
+    dose_daily,
+    dose_step,
     tech_map_lost,
     tech_pump_lost,
     tech_dose,
     tech_map_artefact,
 )
 """Every rule that is physiological or technical: while one of their alerts is open, nobody is weaned."""
+ADVICE = (dose_start, dose_10, dose_duration)
+"""Rules that forbid nothing."""
 
 
 def wean_ready(bed: Bed, alarms: Sequence[Sequence[Said]]) -> list[Said]:
@@ -319,5 +364,6 @@ def reference(facts: Sequence[Fact], terms: Terms | None = None) -> list[Said]:
     """Every alert event of a history, in order of time and rule."""
     bed = Bed(facts, terms or Terms())
     alarms = [rule(bed) for rule in ALARMS]
-    said = [each for rule in alarms for each in rule]
+    advice = [rule(bed) for rule in ADVICE]
+    said = [each for rule in [*alarms, *advice] for each in rule]
     return sorted([*said, *wean_ready(bed, alarms)])

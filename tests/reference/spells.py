@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
 
-from tests.reference.facts import Acknowledgement, Fact, Pressure, Report, Target
+from tests.reference.facts import Acknowledgement, Fact, Patient, Pressure, Report, Terms
 
 START_MS = 1_790_000_000_000
 MINUTE_MS = 60_000
+MONITORED = Terms()
+WEIGHT_KG = 70
 STATES = {"off": "stopped", "paused": "paused", "kvo": "kvo", "standby": "standby", "unknown": "infusing"}
 
 
@@ -40,6 +42,9 @@ class Track:
     spells: tuple[Spell, ...] = ()
     every_s: int = 5
     phase_ms: int = 0
+    unit: str = "ug/kg/min"
+    bags: tuple[tuple[int, int], ...] = ()
+    """From which minute on which concentration hangs, in mcg/mL; the rate is still the first one's."""
 
     def moments(self) -> Iterator[tuple[int, str | int]]:
         """(time, value) of each message."""
@@ -59,29 +64,30 @@ class Track:
 
 @dataclass(frozen=True)
 class History:
-    """All devices of a bed, its targets, and when somebody acknowledged WEAN-STOP."""
+    """All devices of a bed, what the context said when, and which alerts were acknowledged when."""
 
     tracks: dict[str, Track]
-    targets: tuple[tuple[int, int], ...] = ((0, 65_000),)
-    acknowledged: tuple[int, ...] = ()
+    patients: tuple[Patient, ...] = (Patient(0),)
+    acknowledged: tuple[tuple[int, str], ...] = ()
+    terms: Terms = MONITORED
 
     def chart(self) -> str:
         """The history as a reviewer reads it."""
         lines = [
             f"{name + ':':16}{' '.join(s.text(_scale(name)) for s in track.spells)}"
-            f"  # every {track.every_s} s, {track.phase_ms} ms past"
+            f"  # every {track.every_s} s, {track.phase_ms} ms past, {track.unit} {track.bags or ''}"
             for name, track in self.tracks.items()
         ]
-        lines += [f"map_target:     {mmhg / 1000:g} from {at / MINUTE_MS:g}m" for at, mmhg in self.targets]
-        lines += [f"acknowledge:    WEAN-STOP {at / MINUTE_MS:g}m" for at in self.acknowledged]
-        return "\n".join(lines)
+        lines += [f"{each.time_ms / MINUTE_MS:g}m {each}" for each in self.patients]
+        lines += [f"{at / MINUTE_MS:g}m acknowledge {rule}" for at, rule in self.acknowledged]
+        return "\n".join([*lines, str(self.terms)])
 
     def facts(self) -> list[Fact]:
         """In order of time; of one instant, first the context, then pressures, then pumps."""
-        told: list[Fact] = [Target(START_MS + at, mmhg) for at, mmhg in self.targets]
+        told: list[Fact] = [replace(each, time_ms=START_MS + each.time_ms) for each in self.patients]
         for name, track in self.tracks.items():
-            told += [FACTS[name](at_ms, value) for at_ms, value in track.moments()]
-        told += [Acknowledgement(START_MS + at, "WEAN-STOP") for at in self.acknowledged]
+            told += [FACTS[name](at_ms, value, track) for at_ms, value in track.moments()]
+        told += [Acknowledgement(START_MS + at, rule) for at, rule in self.acknowledged]
         return sorted(told, key=lambda fact: fact.time_ms)
 
     def until_ms(self) -> int:
@@ -94,23 +100,40 @@ def _scale(track: str) -> int:
     return 1_000 if track in ("map", "cuff") else 10_000
 
 
-def _pressure(source: str) -> Callable[[int, str | int], Fact]:
-    def fact(at_ms: int, value: str | int) -> Fact:
+def _pressure(source: str) -> Callable[[int, str | int, Track], Fact]:
+    def fact(at_ms: int, value: str | int, _: Track) -> Fact:
         return Pressure(at_ms, 0 if isinstance(value, str) else value, source, not isinstance(value, str))
 
     return fact
 
 
-def _report(channel: str, drug: str) -> Callable[[int, str | int], Fact]:
-    def fact(at_ms: int, value: str | int) -> Fact:
+def _report(channel: str, drug: str) -> Callable[[int, str | int, Track], Fact]:
+    def fact(at_ms: int, value: str | int, track: Track) -> Fact:
         if isinstance(value, str):
             return Report(at_ms, channel, STATES[value], None, drug)
-        return Report(at_ms, channel, "infusing", Fraction(value, 10_000), drug)
+        strength = [each for minute, each in track.bags if START_MS + minute * MINUTE_MS <= at_ms]
+        hangs = Fraction(strength[-1]) if strength else None
+        rate = Fraction(value, 10_000) * _per_dose(track)
+        unit = track.unit if drug == "norepinephrine" else "U/min"
+        return Report(at_ms, channel, "infusing", rate, drug, unit, hangs)
 
     return fact
 
 
-FACTS: dict[str, Callable[[int, str | int], Fact]] = {
+def _per_dose(track: Track) -> Fraction:
+    """What the pump shows for 1 mcg/kg/min, by the weight and the bag that it was set up for."""
+    match track.unit:
+        case "ug/min":
+            return Fraction(WEIGHT_KG)
+        case "mg/h":
+            return Fraction(WEIGHT_KG * 60, 1_000)
+        case "mL/h":
+            return Fraction(WEIGHT_KG * 60, track.bags[0][1] if track.bags else 16)
+        case _:
+            return Fraction(1)
+
+
+FACTS: dict[str, Callable[[int, str | int, Track], Fact]] = {
     "map": _pressure("arterial"),
     "cuff": _pressure("cuff"),
     "norepinephrine": _report("1", "norepinephrine"),
@@ -122,12 +145,27 @@ PRESSURES = (45, 50, 54, 55, 58, 60, 62, 64, 65, 66, 67, 68, 70, 72, 75, 80, 90)
 EDGES = (54_999, 55_000, 59_999, 60_000, 64_999, 65_000, 66_999, 67_000)
 DOSES = (100, 200, 499, 500, 750, 799, 800, 999, 1000, 1333, 1500, 2000, 2199, 2200, 2499, 2500, 3000, 4000)
 STEPS = (Fraction(1, 2), Fraction(3, 4), Fraction(7, 10), Fraction(9, 10), Fraction(101, 100), Fraction(4, 3))
+STEPS_ASTRAY = (Fraction(1, 10), Fraction(1, 4), Fraction(1, 3), Fraction(3), Fraction(4), Fraction(10))
 MINUTES = (1, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 35)
+UNITS = ("ug/kg/min", "ug/kg/min", "ug/min", "mg/h", "mL/h", "mL/h")
+STRENGTHS = (4, 16, 16, 32, 64)
+WEIGHTS = (*[Fraction(WEIGHT_KG)] * 4, Fraction(50), Fraction("61.2"), Fraction("93.64"), None)
+LATCHED = ("WEAN-STOP", "WEAN-STOP", "DOSE-STEP", "DOSE-START")
+HOUR = 60
+CHARTED = Terms(
+    hold_ms=(("arterial", 3_600_000), ("cuff", 3_600_000)),
+    pump_lost_ms=14_400_000,
+)
+"""The terms of a charted stay: a figure now and then stands for hours."""
 
 
 def history(seed: int) -> History:
-    """One bed for one to three hours."""
+    """One bed for one to three hours, or one in five charted for days."""
     chance = Random(seed)
+    return _charted(chance) if chance.random() < 0.2 else _monitored(chance)
+
+
+def _monitored(chance: Random) -> History:
     minutes = chance.choice((45, 60, 90, 90, 120, 150))
     line, pump = (_calm_line, _calm_pump) if chance.random() < 0.35 else (_line, _pump)
     tracks = {}
@@ -135,16 +173,75 @@ def history(seed: int) -> History:
         tracks["map"] = _track(chance, minutes, (5, 5, 10, 15, 20, 30), line)
     if not tracks or chance.random() < 0.25:
         tracks["cuff"] = _track(chance, minutes, (60, 150, 300, 600), line)
-    tracks["norepinephrine"] = _track(chance, minutes, (5, 10, 20, 30, 60), pump)
+    tracks["norepinephrine"] = _set_up(chance, minutes, (5, 10, 20, 30, 60), pump)
     if chance.random() < 0.25:
-        tracks["second_bag"] = _track(chance, minutes, (5, 10, 30), _pump)
+        tracks["second_bag"] = _set_up(chance, minutes, (5, 10, 30), _pump)
     if chance.random() < 0.25:
         tracks["vasopressin"] = _track(chance, minutes, (5, 10, 30), _vasopressin)
-    targets = [(0, chance.choice((65_000, 65_000, 65_000, 70_000, 60_000)))]
-    if chance.random() < 0.15:
-        targets.append((chance.randrange(minutes) * MINUTE_MS, chance.choice((60_000, 70_000, 75_000))))
-    acknowledged = sorted(chance.sample(range(5, minutes), 4)) if chance.random() < 0.6 else []
-    return History(tracks, tuple(targets), tuple(at * MINUTE_MS for at in acknowledged))
+    return History(tracks, _patients(chance, minutes), _acknowledged(chance, minutes))
+
+
+def _charted(chance: Random) -> History:
+    """Days of sparse figures, so that a day's mass and a week's infusion come about."""
+    minutes = chance.choice((2, 3, 7, 8, 9)) * 24 * HOUR
+    dose = chance.choice((_steady_pump, _steady_pump, _charted_pump))
+    tracks = {
+        chance.choice(("map", "cuff")): _track(chance, minutes, (300, 900, 1_800, 3_600), _charted_line),
+        "norepinephrine": _set_up(chance, minutes, (600, 1_800, 3_600), dose),
+    }
+    if chance.random() < 0.5:
+        pump = tracks["norepinephrine"]
+        tracks["norepinephrine"] = replace(pump, spells=(*pump.spells, Spell("off", 6 * HOUR)))
+    if chance.random() < 0.25:
+        tracks["second_bag"] = _set_up(chance, minutes, (1_800, 3_600), _charted_pump)
+    return History(tracks, _patients(chance, minutes), _acknowledged(chance, minutes), CHARTED)
+
+
+def _set_up(
+    chance: Random,
+    minutes: int,
+    every_s: Sequence[int],
+    next_spell: Callable[[Random, Spell | None], Spell],
+) -> Track:
+    """A pump's track in some unit; now and then a bag of another strength follows, at the old rate."""
+    track = replace(_track(chance, minutes, every_s, next_spell), unit=chance.choice(UNITS))
+    if track.unit != "mL/h":
+        return track
+    bags = [(0, chance.choice(STRENGTHS))]
+    if chance.random() < 0.5:
+        bags.append((chance.randrange(minutes), chance.choice(STRENGTHS)))
+    return replace(track, bags=tuple(bags))
+
+
+def _patients(chance: Random, minutes: int) -> tuple[Patient, ...]:
+    """What the context says, and sometimes what it says later."""
+    first = Patient(
+        0,
+        chance.choice((65_000, 65_000, 65_000, 70_000, 60_000)),
+        chance.choice(WEIGHTS),
+        chance.choice((*["general"] * 4, *["septic_shock"] * 4, "hepatorenal", "pediatric", "anaphylaxis")),
+        chance.choice((*["adult"] * 9, "pediatric")),
+        chance.random() < 0.1,
+    )
+    if chance.random() < 0.7:
+        return (first,)
+    later = replace(first, time_ms=chance.randrange(minutes) * MINUTE_MS)
+    match chance.random():
+        case dice if dice < 0.5:
+            later = replace(later, target=chance.choice((60_000, 70_000, 75_000)))
+        case dice if dice < 0.9:
+            later = replace(later, weight=chance.choice((Fraction(7), Fraction(65), *WEIGHTS)))
+        case _:
+            later = replace(later, profile=chance.choice(("general", "hepatorenal")))
+    return (first, later)
+
+
+def _acknowledged(chance: Random, minutes: int) -> tuple[tuple[int, str], ...]:
+    """When somebody came by and acknowledged what."""
+    if chance.random() < 0.4:
+        return ()
+    times = sorted(chance.sample(range(5, minutes), 4))
+    return tuple((at * MINUTE_MS, chance.choice(LATCHED)) for at in times)
 
 
 def _track(
@@ -193,6 +290,8 @@ def _pump(chance: Random, last: Spell | None) -> Spell:
             return Spell("off", minutes)
         case dice if dice < 0.6:
             return Spell(max(round(rate * chance.choice(STEPS)), 1), minutes)
+        case dice if dice < 0.68 and 30 <= rate <= 4_000:
+            return Spell(round(rate * chance.choice(STEPS_ASTRAY)), minutes)
         case _:
             return Spell(chance.choice(DOSES), minutes)
 
@@ -208,6 +307,27 @@ def _calm_pump(chance: Random, last: Spell | None) -> Spell:
     if chance.random() < 0.1:
         return Spell(chance.choice(("_", "off", "unknown")), chance.choice((1, 3, 10)))
     return Spell(max(round(rate * chance.choice(STEPS)), 1), chance.choice((10, 30, 36, 45)))
+
+
+def _charted_line(chance: Random, last: Spell | None) -> Spell:
+    """Hours at one pressure; now and then nobody charted any."""
+    spell = _line(chance, last)
+    value = 70_000 if spell.value == "_" and chance.random() < 0.5 else spell.value
+    return Spell(value, chance.choice((1, 2, 4, 8, 24)) * HOUR)
+
+
+def _charted_pump(chance: Random, last: Spell | None) -> Spell:
+    """Hours at one dose, stops and silences between."""
+    return replace(_pump(chance, last), minutes=chance.choice((1, 2, 3, 6, 12)) * HOUR)
+
+
+def _steady_pump(chance: Random, last: Spell | None) -> Spell:
+    """Days of a high dose, seldom left off or unheard."""
+    if chance.random() < 0.07 and last is not None:
+        return Spell(chance.choice(("_", "off", "unknown", "paused")), chance.choice((1, 3, 6, 24)) * HOUR)
+    return Spell(
+        chance.choice((1_500, 3_000, 6_000, 6_700, 6_800, 7_000, 9_000)), chance.choice((6, 12, 24)) * HOUR
+    )
 
 
 def _vasopressin(chance: Random, last: Spell | None) -> Spell:
@@ -232,10 +352,17 @@ def _smaller(whole: History) -> Iterator[History]:
         yield replace(whole, tracks={n: t for n, t in whole.tracks.items() if n != name})
     for at in whole.acknowledged:
         yield replace(whole, acknowledged=tuple(a for a in whole.acknowledged if a != at))
-    yield from (replace(whole, targets=whole.targets[:n]) for n in range(len(whole.targets)))
+    yield from (replace(whole, patients=whole.patients[:n]) for n in range(len(whole.patients)))
+    for n, each in enumerate(whole.patients):
+        for plain in (replace(each, profile="general"), replace(each, age_group="adult", pregnant=False)):
+            if plain != each:
+                yield replace(whole, patients=(*whole.patients[:n], plain, *whole.patients[n + 1 :]))
     for name, track in whole.tracks.items():
         for spells in _fewer(track.spells):
             yield replace(whole, tracks={**whole.tracks, name: replace(track, spells=spells)})
+        if track.bags or track.unit != "ug/kg/min":
+            plain_track = replace(track, unit="ug/kg/min", bags=())
+            yield replace(whole, tracks={**whole.tracks, name: plain_track})
         if track.phase_ms:
             yield replace(whole, tracks={**whole.tracks, name: replace(track, phase_ms=0)})
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reference.facts import Said
+from tests.reference.facts import Patient, Said
 from tests.reference.product import product
 from tests.reference.rules import reference
 from tests.reference.spells import START_MS, History, Spell, Track, cut, history
@@ -22,6 +22,11 @@ HISTORIES = int(os.environ.get("REFERENCE_HISTORIES", "100"))
 FIRST_SEED = int(os.environ.get("REFERENCE_SEED", "0"))
 BATCHES = 10
 RULES = {
+    "DOSE-START",
+    "DOSE-10",
+    "DOSE-DAILY",
+    "DOSE-DURATION",
+    "DOSE-STEP",
     "MAP-LOW",
     "MAP-CRIT",
     "MAP-OVERDUE",
@@ -30,15 +35,16 @@ RULES = {
     "WEAN-READY",
     "WEAN-FAST",
     "WEAN-STOP",
+    "WEAN-FAIL",
 }
-OWN = ("course", "facts", "pressure", "dose", "bed", "life", "rules", "spells")
+OWN = ("course", "facts", "pressure", "dose", "bed", "life", "dosing", "rules", "spells")
 
 
 def differences(told: History) -> list[str]:
     """What only one of the two says, as a reviewer reads it."""
     facts, until_ms = told.facts(), told.until_ms()
-    expected = Counter(each for each in reference(facts) if each.time_ms <= until_ms)
-    seen = Counter(each for each in product(facts, until_ms) if each.time_ms <= until_ms)
+    expected = Counter(each for each in reference(facts, told.terms) if each.time_ms <= until_ms)
+    seen = Counter(each for each in product(facts, until_ms, told.terms) if each.time_ms <= until_ms)
     missing = [(each, "missing") for each in expected - seen]
     surplus = [(each, "surplus") for each in seen - expected]
     return [f"{_clock(each)} {' '.join(each[1:])}: {which}" for each, which in sorted(missing + surplus)]
@@ -71,7 +77,9 @@ def test_the_histories_raise_and_end_every_rule() -> None:
     told: Counter[tuple[str, str]] = Counter()
     for seed in range(FIRST_SEED, FIRST_SEED + 150):
         one = history(seed)
-        told.update((e.rule, e.phase) for e in reference(one.facts()) if e.time_ms <= one.until_ms())
+        told.update(
+            (e.rule, e.phase) for e in reference(one.facts(), one.terms) if e.time_ms <= one.until_ms()
+        )
     for rule in RULES:
         assert told[rule, "start"] >= 5, rule
         assert told[rule, "end"] >= 3, rule
@@ -98,9 +106,9 @@ def _cut_down(told: History) -> History:
 def test_the_comparison_notices_another_target() -> None:
     """A product that took 65 for 63 would be seen."""
     told = History({"map": Track((Spell(64_000, 10),))})
-    meant = History(told.tracks, targets=((0, 63_000),))
+    meant = History(told.tracks, patients=(Patient(0, 63_000),))
     assert differences(told) == []
-    seen = [each.rule for each in product(told.facts(), told.until_ms())]
+    seen = [each.rule for each in product(told.facts(), told.until_ms(), told.terms)]
     assert "MAP-LOW" in seen
     assert "MAP-LOW" not in [each.rule for each in reference(meant.facts())]
 
@@ -160,6 +168,6 @@ def test_both_keep_to_an_agreed_reading(reading: str) -> None:
     tracks, told, not_told = READINGS[reading]
     one = History(tracks)
     assert differences(one) == []
-    said = {f"{_clock(each)} {' '.join(each[1:])}" for each in reference(one.facts())}
+    said = {f"{_clock(each)} {' '.join(each[1:])}" for each in reference(one.facts(), one.terms)}
     assert told <= said, sorted(said)
     assert not not_told & said, sorted(said)

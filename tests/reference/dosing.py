@@ -1,0 +1,182 @@
+"""The DOSE-* rows of the rule page read literally, a function a row: from a bed to alert events.
+
+Written from the rule page and the agreed readings of it alone. Must never import the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import NamedTuple
+
+from tests.reference.bed import MINUTE_MS, Bed
+from tests.reference.course import DAWN_MS, Course, judged, lasting, together
+from tests.reference.dose import CHANGE_OVER_MS
+from tests.reference.facts import Patient, Said
+from tests.reference.life import alerts, always
+from tests.reference.pressure import Window
+
+START_MS = 10 * MINUTE_MS
+DAY_MS = 24 * 60 * MINUTE_MS
+MCG_PER_MG = 1_000
+THIRD, TWO_THIRDS = round(Fraction(1, 3), 6), round(Fraction(2, 3), 6)
+
+
+class Band(NamedTuple):
+    """A start band and its unit: `dose` (mcg/kg/min) or `flow` (mcg/min)."""
+
+    of: str
+    least: Fraction
+    most: Fraction
+
+
+def single(of: str, figure: Fraction) -> Band:
+    """A figure that is met within 10 %."""
+    return Band(of, figure * Fraction(9, 10), figure * Fraction(11, 10))
+
+
+SEPTIC_SHOCK = [Band("dose", Fraction("0.02"), Fraction("0.5"))]
+GENERAL = [Band("flow", Fraction(8), Fraction(12)), Band("dose", Fraction("0.1"), Fraction("0.5"))]
+HEPATORENAL = [single("flow", Fraction("0.5") * MCG_PER_MG / 60)]
+PREGNANCY = [single("dose", Fraction("0.02"))]
+PEDIATRIC = [single("dose", Fraction("0.1"))]
+
+
+def bands(patient: Patient) -> list[Band]:
+    """The profile decides, then pregnancy, then septic shock; a child without a profile has none."""
+    if patient.profile == "pediatric":
+        return PEDIATRIC
+    if patient.age_group == "pediatric":
+        return []
+    if patient.profile == "hepatorenal":
+        return HEPATORENAL
+    if patient.pregnant:
+        return PREGNANCY
+    return SEPTIC_SHOCK if patient.profile == "septic_shock" else GENERAL
+
+
+def dose_start(bed: Bed) -> list[Said]:
+    """DOSE-START: the mean of an infusion's first 10 min is outside the band; until seen, or its end."""
+    said: list[Said] = []
+    for begin, end in bed.infusions:
+        at_ms = _runs_from(bed, begin + START_MS, end)
+        if bed.dose.at(begin - 1) == 0 and at_ms < end and _outside(bed, begin + START_MS, at_ms):
+            said.append(Said(at_ms, "DOSE-START", "start", "info"))
+            said += _ended("DOSE-START", "info", [end + CHANGE_OVER_MS, bed.seen("DOSE-START", at_ms)])
+    return said
+
+
+def _runs_from(bed: Bed, due: int, end: int) -> int:
+    """The first instant from `due` on at which the infusion runs, or its end."""
+    on = bed.on_vasopressor
+    return min((t for t in (due, *on.times) if due <= t < end and on.at(t)), default=end)
+
+
+def _outside(bed: Bed, over_ms: int, at_ms: int) -> bool:
+    means = {"dose": _mean(bed.dose, over_ms), "flow": _mean(bed.flow, over_ms)}
+    within = [
+        None if (mean := means[band.of]) is None else band.least <= mean <= band.most
+        for band in bands(bed.patient.at(at_ms))
+    ]
+    return bool(within) and all(each is False for each in within)
+
+
+def _mean(of: Course[Fraction | None], at_ms: int) -> Fraction | None:
+    area, held = Window(of, START_MS).sums(at_ms)
+    return Fraction(area) / START_MS if held == START_MS else None
+
+
+def _ended(rule: str, priority: str, at_ms: Iterable[int]) -> list[Said]:
+    """The end of an alert at the first of these instants, if any ever comes."""
+    first = min(at_ms)
+    return [Said(first, rule, "end", priority)] if first < -DAWN_MS else []
+
+
+def dose_10(bed: Bed) -> list[Said]:
+    """DOSE-10: more than 10 mcg/min for 10 min, until at 10 or below."""
+    high = together(lambda flow: flow is not None and flow > 10, bed.flow)
+    low = together(lambda flow: flow is not None and flow <= 10, bed.flow)
+    return alerts("DOSE-10", together(always("info"), lasting(high, 10 * MINUTE_MS)), low)
+
+
+def dose_daily(bed: Bed) -> list[Said]:
+    """DOSE-DAILY: 68 mg in 24 h, until below 65 mg and nothing of the look-back is unknown."""
+    window = Window(bed.flow, DAY_MS)
+
+    def given_mg(time_ms: int) -> Fraction:
+        return Fraction(window.sums(time_ms)[0]) / MINUTE_MS / MCG_PER_MG
+
+    much = judged(lambda time_ms: given_mg(time_ms) >= 68, window.breaks())
+    less = judged(lambda time_ms: given_mg(time_ms) < 65, window.breaks())
+    whole = judged(lambda time_ms: window.sums(time_ms)[1] == DAY_MS, window.breaks())
+    clear = together(lambda less, whole: less and whole, less, whole)
+    return alerts("DOSE-DAILY", together(always("medium"), much), clear)
+
+
+def dose_duration(bed: Bed) -> list[Said]:
+    """DOSE-DURATION: it has run for 6 days and still runs, until it ends."""
+    said: list[Said] = []
+    for begin, end in bed.infusions:
+        raised = _runs_from(bed, begin + 6 * DAY_MS, end)
+        if raised < end:
+            said.append(Said(raised, "DOSE-DURATION", "start", "info"))
+            said += _ended("DOSE-DURATION", "info", [end + CHANGE_OVER_MS])
+    return said
+
+
+class Running(NamedTuple):
+    """What runs: by weight, and in a minute."""
+
+    dose: Fraction | None
+    flow: Fraction | None
+
+
+def ratio(before: Running, now: Running) -> Fraction | None:
+    """How many times the one the other is: by weight, or what flows where no weight is known.
+
+    Exact in what was charted, not in the last figure of a rounded dose."""
+    for one, other in zip(before, now, strict=True):
+        if one is not None and other is not None:
+            return round(other / one, 6)
+    return None
+
+
+def dose_step(bed: Bed) -> list[Said]:
+    """DOSE-STEP: one change by a factor of 3, until seen or back within 1.5 times the dose before."""
+    said: list[Said] = []
+    open_until = DAWN_MS
+    for at_ms, before in _leaps(bed):
+        if at_ms <= open_until:
+            continue
+        said.append(Said(at_ms, "DOSE-STEP", "start", "high"))
+        open_until = min(_back(bed, at_ms, before), bed.seen("DOSE-STEP", at_ms))
+        said += _ended("DOSE-STEP", "high", [open_until])
+    return said
+
+
+def _running(bed: Bed) -> Course[Running]:
+    return together(Running, bed.dose, bed.flow)
+
+
+def _leaps(bed: Bed) -> list[tuple[int, Running]]:
+    """(when, what ran before) of each change by a factor of 3 that is neither a start nor a stop."""
+    leaps: list[tuple[int, Running]] = []
+    before, gap_ms = None, None
+    for begin, _, now in _running(bed).runs():
+        if not (now.dose or now.flow):
+            gap_ms = begin if gap_ms is None else gap_ms
+            continue
+        bridged = gap_ms is None or begin - gap_ms <= CHANGE_OVER_MS
+        times = ratio(before, now) if before and bridged else None
+        if before and times is not None and not THIRD < times < 3:
+            leaps.append((begin, before))
+        before, gap_ms = now, None
+    return leaps
+
+
+def _back(bed: Bed, raised: int, before: Running) -> int:
+    for begin, _, now in _running(bed).runs():
+        times = ratio(before, now) if begin > raised else None
+        if times is not None and TWO_THIRDS <= times <= Fraction(3, 2):
+            return begin
+    return -DAWN_MS
