@@ -1,0 +1,113 @@
+"""What every rule says in its charts, word for word and with its evidence: the page docs/announcements.md.
+
+`.venv/bin/python -m tests.announcements > docs/announcements.md` renews it; read the difference.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from streamproc.config import load
+from streamproc.core.change import Change
+from streamproc.core.ward import Ward
+from streamproc.rules import RULES
+from tests.charts import MINUTE_MS, START_MS, chart_events, length_ms, play, told
+from tests.mishaps import at_ms, befallen
+from tests.test_scenarios import HOLD_BACK_MS, charts
+
+HEAD = """# What the alerts say
+
+Generated from the charts in `tests/scenarios`; `tests/test_announcements.py` holds the two together. Each rule is
+shown in those of its charts in which it says something new. Indented below an announcement: its advice, and what
+the figure came from.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    for rule in RULES:
+        seen: set[str] = set()
+        for title, chart in _titled().items():
+            said = list(announced(chart)) if title.startswith(f"{rule.id}: ") else []
+            shapes = {re.sub(r"\d+(\.\d+)?", "#", line) for line in said}
+            if shapes - seen:
+                seen |= shapes
+                parts.append("\n".join([f"## {title}\n", *(f"    {line}" for line in said), ""]))
+    return "\n".join(parts)
+
+
+def sections(text: str) -> dict[str, list[str]]:
+    """What the page says in each chart."""
+    found = {}
+    for part in text.split("\n## ")[1:]:
+        title, *lines = part.splitlines()
+        found[title] = [line.removeprefix("    ") for line in lines if line]
+    return found
+
+
+def chart_titled(title: str) -> Mapping[str, Any]:
+    """The chart of a section."""
+    return _titled()[title]
+
+
+_settings = cache(lambda *overrides: load(None, overrides))
+
+
+@cache
+def _titled() -> dict[str, dict[str, Any]]:
+    return {str(param.id): param.values[1] | {"rule": param.values[0]} for param in charts()}
+
+
+def announced(chart: Mapping[str, Any]) -> Iterator[str]:
+    """All that the chart's rule announces, judged beside the rules that the chart names."""
+    watched = {chart["rule"]} | {line.split()[1] for line in chart["expect"]}
+    settings = _settings(*chart.get("settings", []))
+    rules = tuple(rule for rule in settings.core_rules() if rule.id in watched)
+    ward = Ward(rules, settings.core_terms(), settings.core_limits(), frozenset(settings.roster))
+    acknowledge = {name: at_ms(text) for name, text in chart.get("acknowledge", {}).items()}
+    events, sent_at = befallen(chart, chart_events(chart))
+    until_ms = START_MS + length_ms(chart) + HOLD_BACK_MS - 1
+    for change in play(ward, events, until_ms, acknowledge, sent_at=sent_at):
+        if change.rule.id == chart["rule"]:
+            yield from _lines(change)
+
+
+def _lines(change: Change) -> Iterator[str]:
+    word = change.wording
+    yield f"{told(change)}: {word.text}"
+    if word.advice:
+        yield f"  {word.advice}"
+    figures = [f"{word.figure!r}", f"{word.value} of {word.limit} {word.unit}".rstrip()]
+    figures += [f"propose {word.proposal}"] if word.proposal is not None else []
+    yield "  " + "; ".join([*figures, *_evidence(change), *_life(change)])
+
+
+def _evidence(change: Change) -> Iterator[str]:
+    evidence = change.evidence
+    if evidence.map is not None:
+        m = evidence.map
+        yield f"MAP of {_minute(m.start_ms)}-{_minute(m.end_ms)} min, {m.coverage:g} held, {m.count} samples"
+    if change.wording.with_dose:
+        yield f"dose {evidence.dose_per_kg_min}"
+        for c in evidence.channels:
+            rate = f"{c.rate.value} {c.rate.unit}" if c.rate else "no rate"
+            weight = f"{c.weight_kg} kg by {c.weight_source}" if c.weight_source else "no weight"
+            yield f"channel {c.channel} {c.state}, {rate}, form by {c.form_source}, {weight}"
+
+
+def _life(change: Change) -> Iterator[str]:
+    yield f"{change.state} since {_minute(change.onset_ms)} min, event {change.event_seq}"
+    if change.reason is not None:
+        yield change.reason
+
+
+def _minute(time_ms: int) -> str:
+    return f"{(time_ms - START_MS) / MINUTE_MS:.4g}"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
