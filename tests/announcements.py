@@ -20,9 +20,9 @@ from tests.test_scenarios import HOLD_BACK_MS, charts
 
 HEAD = """# What the alerts say
 
-Generated from the charts in `tests/scenarios`; `tests/test_announcements.py` holds the two together. Each rule is
-shown in those of its charts in which it says something new. Indented below an announcement: its advice, and what
-the figure came from.
+Generated from the charts in `tests/scenarios`; `tests/test_announcements.py` holds the two together. Each
+rule is shown in those of its charts in which it says something new. Indented below an announcement: its
+advice, and what the figure came from.
 """
 
 
