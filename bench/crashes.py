@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from tests.conftest import Mosquitto
@@ -20,19 +22,22 @@ KILLS_A_BROKER = 50
 
 
 def one_round(kills: int, seed: int, log: Path) -> Report:
-    """A broker, a journal, and so many kills."""
-    with tempfile.TemporaryDirectory(prefix="crashes-") as folder, log.open("a") as lines:
-        broker = Mosquitto(Path(folder))
+    """A broker, a journal, and so many kills; what a broken law leaves behind is kept to be looked at."""
+    folder = Path(tempfile.mkdtemp(prefix=f"crashes-{seed}-"))
+    with log.open("a") as lines:
+        broker = Mosquitto(folder)
         broker.start()
         try:
             print(f"seed {seed}", file=lines)
-            return asyncio.run(
-                campaign(
-                    broker.port, Path(folder), kills, seed, lambda line: print(line, file=lines, flush=True)
-                )
-            )
+            say = partial(print, file=lines, flush=True)
+            report = asyncio.run(campaign(broker.port, folder, kills, seed, say))
+        except AssertionError as broken:
+            broken.add_note(f"its journal is in {folder}")
+            raise
         finally:
             broker.kill()
+    shutil.rmtree(folder)
+    return report
 
 
 def total(reports: list[Report]) -> str:

@@ -23,6 +23,14 @@ def fed_once(payloads: Iterable[bytes]) -> list[bytes]:
     return [by_seq[seq].pop() for seq in sorted(by_seq)]
 
 
+def first_difference(fed: list[bytes], lines: list[bytes]) -> str:
+    """Where the feed and the replay part, for the person who has to find out why."""
+    at = next((at for at, both in enumerate(zip(fed, lines, strict=False)) if both[0] != both[1]), None)
+    at = min(len(fed), len(lines)) if at is None else at
+    there = "\n".join(repr(told[at : at + 1]) for told in (fed, lines))
+    return f"of {len(fed)} events told and {len(lines)} replayed, number {at + 1} differs:\n{there}"
+
+
 async def assert_told_as_uninterrupted(
     payloads: Iterable[bytes], taken: Taken, folder: Path, overrides: tuple[str, ...]
 ) -> list[bytes]:
@@ -31,7 +39,7 @@ async def assert_told_as_uninterrupted(
     recording = folder / "journal.jsonl"
     write_recording(recording, taken.recorded)
     lines, account = await replayed(recording, "--until", rfc3339(taken.until_ms), overrides=overrides)
-    assert fed == lines
+    assert fed == lines, first_difference(fed, lines)
     different = len(set(taken.contents))
     assert account["received"] == len(taken.messages)
     assert account["accepted"] + account.get("late", 0) == different
