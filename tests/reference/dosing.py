@@ -19,7 +19,7 @@ from tests.reference.pressure import Window
 START_MS = 10 * MINUTE_MS
 DAY_MS = 24 * 60 * MINUTE_MS
 MCG_PER_MG = 1_000
-THIRD, TWO_THIRDS = round(Fraction(1, 3), 6), round(Fraction(2, 3), 6)
+HALF = Fraction(5, 10**10)
 
 
 class Band(NamedTuple):
@@ -131,13 +131,13 @@ class Running(NamedTuple):
     flow: Fraction | None
 
 
-def ratio(before: Running, now: Running) -> Fraction | None:
-    """How many times the one the other is: by weight, or what flows where no weight is known.
-
-    Exact in what was charted, not in the last figure of a rounded dose."""
+def ratio(before: Running, now: Running) -> tuple[Fraction, Fraction] | None:
+    """How many times the larger is the smaller, at least and at most: by weight, or what flows where no
+    weight is known. Each is known to half of 1e-9 (decision 004)."""
     for one, other in zip(before, now, strict=True):
         if one is not None and other is not None:
-            return round(other / one, 6)
+            low, high = sorted((one, other))
+            return (high - HALF) / (low + HALF), (high + HALF) / (low - HALF)
     return None
 
 
@@ -168,7 +168,7 @@ def _leaps(bed: Bed) -> list[tuple[int, Running]]:
             continue
         bridged = gap_ms is None or begin - gap_ms <= CHANGE_OVER_MS
         times = ratio(before, now) if before and bridged else None
-        if before and times is not None and not THIRD < times < 3:
+        if before and times is not None and times[1] >= 3:
             leaps.append((begin, before))
         before, gap_ms = now, None
     return leaps
@@ -177,6 +177,6 @@ def _leaps(bed: Bed) -> list[tuple[int, Running]]:
 def _back(bed: Bed, raised: int, before: Running) -> int:
     for begin, _, now in _running(bed).runs():
         times = ratio(before, now) if begin > raised else None
-        if times is not None and TWO_THIRDS <= times <= Fraction(3, 2):
+        if times is not None and times[0] <= Fraction(3, 2):
             return begin
     return -DAWN_MS

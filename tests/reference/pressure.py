@@ -111,7 +111,7 @@ def silences(
     gaps_ms: list[int] = []
     waits: list[tuple[int, int]] = []
     for earlier, time_ms in pairwise([None, *times_ms]):
-        if earlier is not None and time_ms - earlier <= longest_ms:
+        if earlier is not None and 0 < time_ms - earlier <= longest_ms:
             gaps_ms.append(time_ms - earlier)
         waits.append((time_ms, time_ms + max(3 * usual(gaps_ms, unknown_ms), least_ms)))
     return waits
@@ -130,7 +130,7 @@ def patience(readings: Sequence[Pressure], terms: Terms) -> list[int]:
         if id(each) in entered:
             if each.source != source:
                 source, gaps_ms = each.source, []
-            elif each.time_ms - last_ms <= longest_ms[source]:
+            elif 0 < each.time_ms - last_ms <= longest_ms[source]:
                 gaps_ms.append(each.time_ms - last_ms)
             last_ms = each.time_ms
         allowed.append(max(3 * usual(gaps_ms, unknown_ms[source]), terms.map_lost_ms))

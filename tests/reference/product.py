@@ -5,7 +5,7 @@ The only file of this folder but the test that knows the product. Must judge not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from streamproc.config import Settings, load
@@ -24,6 +24,8 @@ from streamproc.core.events import (
 )
 from streamproc.core.ward import Ward
 from streamproc.rules import RULES
+from streamproc.shell.replay import Replay
+from streamproc.wire import read_lines
 from tests.charts import BED, hash_of
 from tests.reference.facts import Acknowledgement, Fact, Patient, Pressure, Report, Said, Terms
 
@@ -66,20 +68,31 @@ def product(facts: Sequence[Fact], until_ms: int, terms: Terms) -> list[Said]:
             changes += ward.tick(event.time_ms + LATENCY_MS)
             ward.offer(event, event.time_ms + LATENCY_MS, hash_of(event))
     changes += ward.tick(until_ms + ward.limits.hold_back_ms)
+    return _said(changes)
+
+
+@cache
+def _settings(terms: Terms, *more: str) -> Settings:
+    held_s = {f"terms.map_hold_{source}_s": ms // 1000 for source, ms in terms.hold_ms}
+    named = {**held_s, "terms.map_lost_s": terms.map_lost_ms // 1000}
+    named["terms.pump_lost_s"] = terms.pump_lost_ms // 1000
+    named["event_time.hold_back_s"] = terms.hold_back_ms // 1000
+    return load(None, [*OTHERS_OFF, *(f"{key}={value}" for key, value in named.items()), *more])
+
+
+def replayed(lines: Sequence[str], until_ms: int, terms: Terms) -> list[Said]:
+    """The same of recorded lines, which come in by the wire."""
+    lateness = f"event_time.lateness_s={terms.hold_back_ms // 1000}"
+    messages = read_lines(line.encode() for line in lines)
+    return _said(Replay(_settings(terms, lateness)).changes(messages, until_ms + terms.hold_back_ms))
+
+
+def _said(changes: Iterable[Change]) -> list[Said]:
     return sorted(
         Said(change.time_ms, change.rule.id, change.phase.value, change.priority.value)
         for change in changes
         if change.phase is not Phase.UPDATE
     )
-
-
-@cache
-def _settings(terms: Terms) -> Settings:
-    held_s = {f"terms.map_hold_{source}_s": ms // 1000 for source, ms in terms.hold_ms}
-    named = {**held_s, "terms.map_lost_s": terms.map_lost_ms // 1000}
-    named["terms.pump_lost_s"] = terms.pump_lost_ms // 1000
-    named["event_time.hold_back_s"] = terms.hold_back_ms // 1000
-    return load(None, [*OTHERS_OFF, *(f"{key}={value}" for key, value in named.items())])
 
 
 def _acknowledge(ward: Ward, fact: Acknowledgement, changes: Sequence[Change]) -> None:

@@ -25,7 +25,11 @@ def map_low(bed: Bed) -> list[Said]:
     met = together(
         lambda short, long: ("high" if long else "medium") if short else None, bed.below(5), bed.below(15)
     )
-    lower = together(lambda low: "medium" if low is False else None, bed.below(15, 2_000))
+    lower = together(
+        lambda low, lost: "medium" if low is False and not lost else None,
+        bed.below(15, 2_000),
+        bed.signal_lost,
+    )
     clear = together(lambda low, lost: low is False and not lost, bed.below(5, 2_000), bed.signal_lost)
     return alerts("MAP-LOW", met, clear, lower)
 
@@ -94,13 +98,13 @@ def _until_next(rule: str, met: Course[str | None], ends: Sequence[int]) -> list
 
 def esc_threshold(bed: Bed) -> list[Said]:
     """ESC-THRESHOLD: 0.25 or more for a minute, until below 0.22 for a minute."""
-    high = together(lambda dose: dose is not None and dose >= Fraction("0.25"), bed.dose)
-    low = together(lambda dose: dose is not None and dose < Fraction("0.22"), bed.dose)
-    met = together(
-        lambda high, hepatorenal: "medium" if high and not hepatorenal else None,
-        lasting(high, MINUTE_MS),
+    high = together(
+        lambda dose, hepatorenal: dose is not None and dose >= Fraction("0.25") and not hepatorenal,
+        bed.dose,
         bed.hepatorenal,
     )
+    low = together(lambda dose: dose is not None and dose < Fraction("0.22"), bed.dose)
+    met = together(always("medium"), lasting(high, MINUTE_MS))
     clear = together(lambda low, hepatorenal: low or hepatorenal, lasting(low, MINUTE_MS), bed.hepatorenal)
     return alerts("ESC-THRESHOLD", met, clear)
 

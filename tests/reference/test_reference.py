@@ -37,7 +37,7 @@ RULES = {
     "WEAN-STOP",
     "WEAN-FAIL",
 }
-OWN = ("course", "facts", "pressure", "dose", "bed", "life", "dosing", "rules", "spells")
+OWN = ("charted", "course", "facts", "pressure", "dose", "bed", "life", "dosing", "rules", "spells")
 
 
 def differences(told: History) -> list[str]:
