@@ -31,7 +31,8 @@ def judge(chart: Chart, p: WeanFail) -> Judgement:
     not_back = chart.mean_map_below(chart.target_milli + milli(p.hysteresis_mmhg), p.window_s)
     reduced = recently_reduced(chart)
     return Judgement(
-        levels=(Level(Priority.MEDIUM, all_of(reduced, low)),),
+        # asked again when the reduction changes, for the wording hangs on that alone
+        levels=(Level(Priority.MEDIUM, all_of(reduced, low).until(reduced.until_ms)),),
         clears=(Clear(all_of(chart.map_heard(), negated(not_back))),),
         variant=_last_dose(chart) if reduced.met else chart.alert("WEAN-FAIL").variant,
     )
