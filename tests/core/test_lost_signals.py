@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
 from open_spans import covers, open_spans
 from quick_site import RULES, every_rule, quick_site
-from themed_stays import histories, laws
+from themed_stays import law
 from ward_histories import LENGTH_MIN, MINUTE_MS, START_MS, History, Run, run
 
 from streamproc.core.alert import Kind, Phase
@@ -22,8 +21,6 @@ from streamproc.core.chart import Reads
 from streamproc.core.dose import DoseUnknown
 from streamproc.core.events import MapSample, Observation, ObservationKind, PumpState, PumpStatus
 
-CUTS = st.tuples(st.integers(0, 60), st.integers(0, 60_000))
-"""Before which change a signal is lost, and by how much."""
 PHYSIOLOGICAL = {rule.id: rule for rule in every_rule() if rule.kind is Kind.PHYSIOLOGICAL}
 UNSETTLED = Reads.DOUBTS | Reads.PRESENCE
 """What any message tells; rules that read it are not compared when some are missing."""
@@ -58,10 +55,10 @@ class Cut:
             for c in self.lived.changes
         )
 
-    def said(self, bed: str, kind: type[Any], from_ms: int, to_ms: int, **what: Any) -> bool:
+    def said(self, bed: str, type_: type[Any], from_ms: int, to_ms: int, **what: Any) -> bool:
         """Whether a message of a kind that says this came from a bed, of a time between two instants."""
         return any(
-            isinstance(a.event, kind)
+            isinstance(a.event, type_)
             and a.event.bed == bed
             and from_ms <= a.event.time_ms <= to_ms
             and all(getattr(a.event, name) == value for name, value in what.items())
@@ -69,16 +66,16 @@ class Cut:
         )
 
 
-def cut(history: History, where: tuple[int, int], *kinds: type[Any]) -> Cut:
+def cut(history: History, chance: Random, *kinds: type[Any]) -> Cut:
     """The history without these signals from shortly before something would end or be advised."""
-    nth, before_ms = where
     whole = run(history)
     told = [
         change.time_ms
         for change in whole.changes
         if (change.rule.id in PHYSIOLOGICAL and change.phase is Phase.END) or change.rule.id == "WEAN-READY"
     ]
-    from_ms = (told[nth % len(told)] if told else START_MS + LENGTH_MIN * MINUTE_MS // 2) - before_ms
+    decided_ms = chance.choice(told or [START_MS + LENGTH_MIN * MINUTE_MS // 2])
+    from_ms = decided_ms - chance.randrange(MINUTE_MS)
     left = history.arriving(
         a for a in history.arrivals if not (isinstance(a.event, kinds) and a.event.time_ms >= from_ms)
     )
@@ -165,12 +162,11 @@ WITHOUT_READINGS: dict[str, Excuse] = {"HRS-STEP": by_step_or_pressure}
 ends none; a rule that is new has to be thought about."""
 
 
-@laws
-@given(histories(late=False, contexts=False, acks=False), CUTS)
-def test_losing_the_pressure_ends_no_physiological_alert(history: History, where: tuple[int, int]) -> None:
+@law(late=False, contexts=False, acks=False)
+def test_losing_the_pressure_ends_no_physiological_alert(history: History, chance: Random) -> None:
     """Once the silence counts as loss nothing ends or abates on the strength of a pressure that is not there,
     and no bed becomes ready; what other signals decide goes on as it did."""
-    lost = cut(history, where, MapSample)
+    lost = cut(history, chance, MapSample)
     for stay in history.stays:
         since_ms = lost_ms(lost.lived, stay.bed)
         if since_ms is None:
@@ -187,12 +183,11 @@ def excused(lost: Cut, change: Change, reads: int, excuses: dict[str, Excuse]) -
     return not change.rule.reads & reads or (excuse is not None and excuse(lost, change))
 
 
-@laws
-@given(histories(late=False, contexts=False, acks=False), CUTS)
-def test_losing_the_pumps_ends_no_physiological_alert(history: History, where: tuple[int, int]) -> None:
+@law(late=False, contexts=False, acks=False)
+def test_losing_the_pumps_ends_no_physiological_alert(history: History, chance: Random) -> None:
     """Once contact is lost nothing ends or abates on the strength of a dose that nobody knows, and no bed
     becomes ready; what other signals decide goes on as it did."""
-    lost = cut(history, where, PumpStatus)
+    lost = cut(history, chance, PumpStatus)
     reads = Reads.DOSE | Reads.PUMPS | Reads.VOLUME
     for stay in history.stays:
         since_ms = out_of_contact_ms(lost.lived, stay.bed)
@@ -206,12 +201,11 @@ def test_losing_the_pumps_ends_no_physiological_alert(history: History, where: t
     assert_untouched(lost, reads)
 
 
-@laws
-@given(histories(late=False, contexts=False, acks=False), CUTS)
-def test_losing_the_readings_ends_no_physiological_alert(history: History, where: tuple[int, int]) -> None:
+@law(late=False, contexts=False, acks=False)
+def test_losing_the_readings_ends_no_physiological_alert(history: History, chance: Random) -> None:
     """Nothing ends because nothing is charted any more, and a bed becomes ready only at times when no alarm
     but those that readings would have raised kept it from that."""
-    lost = cut(history, where, Observation)
+    lost = cut(history, chance, Observation)
     by_readings = [rule.id for rule in PHYSIOLOGICAL.values() if rule.reads & Reads.OBSERVATIONS]
     for stay in history.stays:
         for change in lost.abated(stay.bed, lost.from_ms):
@@ -229,13 +223,10 @@ def test_losing_the_readings_ends_no_physiological_alert(history: History, where
     assert_untouched(lost, Reads.OBSERVATIONS)
 
 
-@laws
-@given(histories(late=False, contexts=False, acks=False), CUTS)
-def test_a_bed_that_falls_silent_ends_no_physiological_alert(
-    history: History, where: tuple[int, int]
-) -> None:
+@law(late=False, contexts=False, acks=False)
+def test_a_bed_that_falls_silent_ends_no_physiological_alert(history: History, chance: Random) -> None:
     """Where nothing at all is heard any more, only a pump that said that it stopped lets an alert end."""
-    lost = cut(history, where, MapSample, PumpStatus, Observation)
+    lost = cut(history, chance, MapSample, PumpStatus, Observation)
     for stay in history.stays:
         silent_ms = max(lost_ms(lost.lived, stay.bed) or 0, lost.from_ms + RESPONSE_MS)
         assert not lost.ready_since(stay.bed, silent_ms)
