@@ -7,7 +7,6 @@ Verdicts are kept in var/mutation; the next run tries survivors and what is new 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import sys
@@ -25,7 +24,6 @@ from tests.mutation.trial import (
     Survey,
     Verdict,
     session,
-    survey_from,
     survey_tests,
     try_import,
 )
@@ -51,7 +49,7 @@ def main() -> None:
     due = [mutant for mutant in mutants if asked.again or outcomes[mutant] in UNDECIDED]
     print(f"{len(mutants)} mutants, {len(due)} of them to try", flush=True)
     if due:
-        _share_out(due, _survey(), asked.quick)
+        _share_out(due, _survey(asked.survey), asked.quick)
     _say(mutants)
 
 
@@ -70,6 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("module", nargs="*", help="map_low, core/trend, rules; without one: core and rules")
     parser.add_argument("--again", action="store_true", help="try those that were killed before as well")
     parser.add_argument("--quick", action="store_true", help="leave out what needs an import of its own")
+    parser.add_argument("--survey", action="store_true", help="see anew which test runs what")
     parser.add_argument("--report", action="store_true", help="write docs/mutation.md from the verdicts")
     return parser.parse_args()
 
@@ -98,21 +97,14 @@ def _told(mutant: Mutant, verdict: Verdict) -> None:
     os.write(2, MARKS[verdict.outcome].encode())
 
 
-def _survey() -> Survey:
-    """What each test runs: all anew when the processor or the charts' language has changed."""
-    files = sorted(p for f in ("streamproc", "config") for p in (ROOT / f).rglob("*") if p.is_file())
-    content = hashlib.sha256()
-    for path in [*files, *(ROOT / "tests").glob("*.py")]:
-        if "__pycache__" not in path.parts:
-            content.update(path.read_bytes())
+def _survey(anew: bool) -> Survey:
+    """What each test runs; only new and changed tests are surveyed, unless all are wanted anew."""
     known = Survey()
-    if SURVEYED.exists():
-        digest, *parts = json.loads(SURVEYED.read_text(encoding="utf-8"))
-        if digest == content.hexdigest():
-            known = survey_from(parts)
+    if SURVEYED.exists() and not anew:
+        known = Survey(*json.loads(SURVEYED.read_text(encoding="utf-8")))
     print("surveying the tests", flush=True)
     whole = survey_tests(SETTINGS["processes"], known)
-    SURVEYED.write_text(json.dumps([content.hexdigest(), *astuple(whole)]), encoding="utf-8")
+    SURVEYED.write_text(json.dumps(astuple(whole)), encoding="utf-8")
     return whole
 
 
@@ -150,8 +142,7 @@ def _try_all(due: Iterable[Mutant], survey: Survey, quick: bool) -> int:
 
 def _tests_of_file(mutant: Mutant, survey: Survey) -> list[str]:
     """The tests that run anything of a file, or all where none does."""
-    path = str(ROOT / mutant.path)
-    places = {place for ran in survey.runs.values() for place in ran if place[0] == path}
+    places = {place for ran in survey.runs.values() for place in ran if place.startswith(mutant.path)}
     return survey.tests_of(places) or sorted(survey.seconds, key=lambda test: survey.seconds[test])
 
 

@@ -11,17 +11,15 @@ import sys
 from collections.abc import Iterator
 from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder, SourceFileLoader
+from pathlib import Path
 from types import CodeType, FunctionType
 
 from tests.mutation.mutant import ROOT, Mutant, compiled, essence_of
 
-Place = tuple[str, str, int]
-"""File, qualified name and first line of a function."""
 
-
-def place_of(code: CodeType) -> Place:
-    """Where a function stands."""
-    return code.co_filename, code.co_qualname, code.co_firstlineno
+def place_of(code: CodeType) -> str:
+    """Where a function stands: `streamproc/core/trend.py::Trend.now`."""
+    return f"{Path(code.co_filename).relative_to(ROOT)}::{code.co_qualname}"
 
 
 def changed_functions(mutant: Mutant) -> list[tuple[CodeType, CodeType]] | None:
@@ -55,9 +53,9 @@ def _shell(code: CodeType) -> object:
     return name, ran, names, flags, plain
 
 
-def living_functions() -> dict[Place, list[FunctionType]]:
+def living_functions() -> dict[str, list[FunctionType]]:
     """Every function of the processor that exists now, by its place."""
-    living: dict[Place, list[FunctionType]] = {}
+    living: dict[str, list[FunctionType]] = {}
     ours = str(ROOT / "streamproc")
     for each in gc.get_objects():
         if isinstance(each, FunctionType) and each.__code__.co_filename.startswith(ours):
@@ -65,7 +63,7 @@ def living_functions() -> dict[Place, list[FunctionType]]:
     return living
 
 
-def graft(pairs: list[tuple[CodeType, CodeType]], living: dict[Place, list[FunctionType]]) -> None:
+def graft(pairs: list[tuple[CodeType, CodeType]], living: dict[str, list[FunctionType]]) -> None:
     """Have the living functions run the mutant's code."""
     for before, after in pairs:
         for function in living[place_of(before)]:

@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,7 +61,7 @@ def mutants_of(path: str) -> list[Mutant]:
             continue
         seen.add(source)
         before, after = _first_change(original, source)
-        if SETTINGS["leave"] and re.search(SETTINGS["leave"], before):
+        if re.search(SETTINGS["leave"], before) or not _is_python(source):
             continue
         found.append(Mutant(path, operator, line, before, after, times[before, after], original, source))
         times[before, after] += 1
@@ -122,6 +122,13 @@ def _first_change(original: str, source: str) -> tuple[str, str]:
     pairs = zip(original.splitlines(), source.splitlines(), strict=False)
     before, after = next(pair for pair in pairs if pair[0] != pair[1])
     return before.strip(), " ".join(after.split())
+
+
+def _is_python(source: str) -> bool:
+    with suppress(SyntaxError):
+        compile(source, "mutant", "exec", dont_inherit=True)
+        return True
+    return False
 
 
 def compiled(source: str, path: str) -> CodeType:

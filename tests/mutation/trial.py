@@ -28,7 +28,7 @@ import hypothesis
 import pytest
 from _pytest.runner import runtestprotocol
 
-from tests.mutation.graft import Place, graft, import_instead, living_functions
+from tests.mutation.graft import graft, import_instead, living_functions, place_of
 from tests.mutation.mutant import ROOT, SETTINGS, Mutant
 
 LEAST_CPU_S = 2.0
@@ -52,13 +52,13 @@ class Survey:
     """What the tests do without any mutant: which functions each runs, and for how long."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    runs: dict[str, list[Place]] = field(default_factory=dict)
+    runs: dict[str, list[str]] = field(default_factory=dict)
     needs_all_rules: list[str] = field(default_factory=list)
-    at_import: list[Place] = field(default_factory=list)
+    at_import: list[str] = field(default_factory=list)
     contents: dict[str, str] = field(default_factory=dict)
     """A digest of each test, so that only new and changed ones are surveyed again."""
 
-    def tests_of(self, places: Iterable[Place]) -> list[str]:
+    def tests_of(self, places: Iterable[str]) -> list[str]:
         """The tests that run any of these functions, the quickest first."""
         wanted = set(places)
         found = [test for test, ran in self.runs.items() if wanted.intersection(ran)]
@@ -74,7 +74,7 @@ class Verdict:
 
 
 @contextlib.contextmanager
-def noting_functions(into: set[Place]) -> Iterator[None]:
+def noting_functions(into: set[str]) -> Iterator[None]:
     """Note each function of `core` and `rules` that is called."""
     ours = (str(ROOT / "streamproc/core"), str(ROOT / "streamproc/rules"))
     seen: set[object] = set()
@@ -84,7 +84,7 @@ def noting_functions(into: set[Place]) -> Iterator[None]:
         if event == "call" and code not in seen:
             seen.add(code)
             if code.co_filename.startswith(ours) and code.co_flags & inspect.CO_OPTIMIZED:
-                into.add((code.co_filename, code.co_qualname, code.co_firstlineno))
+                into.add(place_of(code))
 
     sys.settrace(note)
     try:
@@ -104,9 +104,9 @@ class Court:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Keep the tests, and have the charts ask us for their ward."""
         self.items = {item.nodeid: item for item in session.items}
-        charts: Any = sys.modules.get("tests.test_scenarios")
-        if charts:
-            charts.new_ward = self._ward
+        for module in {item.module for item in session.items if isinstance(item, pytest.Function)}:
+            if hasattr(module, "test_chart_raises_what_it_says"):
+                module.new_ward = self._ward
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Instead of running all tests once: the trials."""
@@ -146,7 +146,7 @@ def settings_of(overrides: tuple[str, ...]) -> Any:
 class Surveyor(Court):
     """Runs each test once, without a mutant, and notes what it runs."""
 
-    def __init__(self, share: slice, at_import: set[Place], known: Survey, out: int) -> None:
+    def __init__(self, share: slice, at_import: set[str], known: Survey, out: int) -> None:
         super().__init__()
         self._share, self._at_import, self._known, self._out = share, at_import, known, out
 
@@ -166,7 +166,7 @@ class Surveyor(Court):
         tell(self._out, astuple(survey))
 
     def _passes(self, test: str, survey: Survey) -> bool:
-        ran: set[Place] = set()
+        ran: set[str] = set()
         began = time.process_time()
         with noting_functions(ran):
             failed = self.fails(test)
@@ -197,7 +197,7 @@ class Judge(Court):
         living = living_functions()
         gc.freeze()
         for mutant, pairs in self._grafts:
-            tests = self._survey.tests_of((c.co_filename, c.co_qualname, c.co_firstlineno) for c, _ in pairs)
+            tests = self._survey.tests_of(place_of(before) for before, _ in pairs)
             tests.sort(key=lambda test: -self._kills[test])
             verdict = in_a_fork(lambda out, p=pairs, t=tests: self._try(p, living, t, out))
             self._kills[verdict.by] += 1
@@ -266,7 +266,7 @@ def survey_tests(processes: int, known: Survey) -> Survey:
     """Run every test that is not known yet, shared among processes."""
 
     def share(number: int, out: int) -> None:
-        ran: set[Place] = set()
+        ran: set[str] = set()
         with noting_functions(ran):
             importlib.import_module("tests.test_scenarios")
         session(Surveyor(slice(number, None, processes), ran, known, out), SETTINGS["tests"])
@@ -277,20 +277,13 @@ def survey_tests(processes: int, known: Survey) -> Survey:
         told, status = end_fork(child, heard)
         if not told:
             sys.exit(f"the tests could not be surveyed: status {status}")
-        part = survey_from(told)
+        part = Survey(*told)
         whole.seconds |= part.seconds
         whole.runs |= part.runs
         whole.contents |= part.contents
         whole.needs_all_rules += part.needs_all_rules
         whole.at_import = part.at_import
     return whole
-
-
-def survey_from(parts: list[Any]) -> Survey:
-    """A survey as it was before it was JSON."""
-    seconds, runs, needs_all_rules, at_import, contents = parts
-    places = {test: [tuple(place) for place in ran] for test, ran in runs.items()}
-    return Survey(seconds, places, needs_all_rules, [tuple(place) for place in at_import], contents)
 
 
 def in_a_fork(work: Any) -> Verdict:
