@@ -69,9 +69,10 @@ def judge(chart: Chart, p: EscSecondAgent) -> Judgement:
     is_open = chart.alert("ESC-SECOND-AGENT").open
     replaced = chart.under(Profile.HEPATORENAL)
     due = [hypotension, negated(replaced)] if is_open else [hypotension, negated(replaced), not_shown(runs)]
+    high_dose = chart.dose_at_least(p.high_dose_mcg_per_kg_min)
     return Judgement(
         levels=(
-            Level(Priority.HIGH, all_of(*due, chart.dose_at_least(p.high_dose_mcg_per_kg_min))),
+            Level(Priority.HIGH, all_of(*due, high_dose), left_when=negated(high_dose)),
             Level(Priority.MEDIUM, all_of(*due, chart.dose_at_least(p.dose_mcg_per_kg_min))),
         ),
         clears=(
