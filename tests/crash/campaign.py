@@ -31,6 +31,8 @@ PATIENCE_S = 15.0
 """A moment that has not come by then is not waited for any longer."""
 START_S = 120.0
 """A machine that has much else to do may take so long to start a process, or to work off its backlog."""
+SETTINGS = (*QUICK, "event_time.lateness_s=3600")
+"""However long a busy machine takes for a restart, nothing that was sent meanwhile is refused as too late."""
 PATIENT = ("clock.tick_s=1",)
 """The first batch, after which the first snapshot is written, is then not an empty one."""
 
@@ -104,7 +106,7 @@ async def campaign(
     rng, begun_s = random.Random(seed), time.monotonic()
     report = Report(seed)
     async with proxying(broker_port) as proxy:
-        processor = await started(Processor(proxy.port, folder / "state", QUICK))
+        processor = await started(Processor(proxy.port, folder / "state", SETTINGS))
         remains = Remains(processor.state)
         try:
             await processor.ready()
@@ -141,7 +143,7 @@ async def kill_once(number: int, killer: Killer, proxy: Proxy, remains: Remains)
     """One run from its start to its death; what it acknowledged must be on disk."""
     processor, life, begun_s = killer.processor, killer.life, time.monotonic()
     proxy.look = killer.look
-    processor.overrides = (*QUICK, *PATIENT) if killer.moment is Moment.SNAPSHOT else QUICK
+    processor.overrides = (*SETTINGS, *PATIENT) if killer.moment is Moment.SNAPSHOT else SETTINGS
     await processor.launch()
     killer.begin()
     overdue = asyncio.get_running_loop().call_later(START_S + PATIENCE_S, killer.strike)
@@ -181,6 +183,6 @@ async def judge(
     assert published <= kept, f"published and not on disk: {published - kept}"
     assert kept <= published, f"on disk, and no device knows of it: {kept - published}"
     heard = [one.payload for one in station.heard]
-    fed = await assert_told_as_uninterrupted(heard, taken, folder, QUICK)
+    fed = await assert_told_as_uninterrupted(heard, taken, folder, SETTINGS)
     report.published, report.events = len(telemetry.published), len(fed)
     report.repeats = len(heard) - len(fed)

@@ -41,7 +41,7 @@ async def assert_told_as_uninterrupted(
     lines, account = await replayed(recording, "--until", rfc3339(taken.until_ms), overrides=overrides)
     assert fed == lines, first_difference(fed, lines)
     different = len(set(taken.contents))
-    assert account["received"] == len(taken.messages)
-    assert account["accepted"] + account.get("late", 0) == different
-    assert account.get("duplicate", 0) == len(taken.messages) - different
+    assert account["received"] == len(taken.messages), account
+    assert account["accepted"] + account.get("late", 0) == different, f"{different} messages: {account}"
+    assert account.get("duplicate", 0) == len(taken.messages) - different, account
     return fed
