@@ -1,0 +1,67 @@
+"""The short history, interrupted at one step of input or output: nobody may tell it from the feed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .faults import Fault
+from .oracle import check, check_as_journaled, check_as_sent
+from .short_history import short_run
+from .simulation import state_folder
+
+DOWN_S = 3.0
+AGAIN_WITHIN = 25
+"""A second crash comes within so many steps of the restart: opening, recovering, connecting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """A crash or a fault of the disk at this step; with `again`, a second crash so many steps after it."""
+
+    kind: str
+    how: str
+    step: int
+    again: int = 0
+
+    def faults(self) -> tuple[Fault, ...]:
+        """As the simulation wants them."""
+        first = Fault(0, self.kind, DOWN_S, self.step, self.how)
+        return (first, Fault(0, "crash", DOWN_S, self.again, self.how)) if self.again else (first,)
+
+
+def undisturbed() -> list[str]:
+    """The kind of each step that the history has without any interruption."""
+    with state_folder() as folder:
+        simulation = short_run(folder)
+        check(simulation, check_as_sent)
+    (steps,) = simulation.steps
+    return steps
+
+
+def crashes(how: str, *, twice: bool = False) -> list[Interruption]:
+    """One at each step; where there is a second one, it comes at every step of a restart in turn."""
+    return [
+        Interruption("crash", how, step, (step % AGAIN_WITHIN + 1) if twice else 0)
+        for step in range(1, len(undisturbed()) + 1)
+    ]
+
+
+def disk_faults(how: str) -> list[Interruption]:
+    """One at each step at which this fault can be."""
+    kind = "sync" if how == "sync" else "write"
+    return [
+        Interruption("disk_fault", how, step) for step, each in enumerate(undisturbed(), 1) if each == kind
+    ]
+
+
+def breach(interruption: Interruption) -> str | None:
+    """What is not as promised after this interruption."""
+    judge = check_as_sent if interruption.kind == "crash" else check_as_journaled
+    try:
+        with state_folder() as folder:
+            simulation = short_run(folder, *interruption.faults())
+            check(simulation, judge)
+            interrupted = len(simulation.steps) > 1 or interruption.kind == "disk_fault"
+    except Exception as error:
+        return f"{interruption}: {type(error).__name__}: {error}"
+    return None if interrupted else f"{interruption}: nothing was interrupted"

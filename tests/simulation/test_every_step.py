@@ -1,0 +1,45 @@
+"""A short history, crashed at every step of input and output, with the disk failing at each write and sync.
+
+SQLite tests itself so: each call fails once, for every call; unsynced writes are kept, dropped and torn.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .every_step import Interruption, breach, crashes, disk_faults, undisturbed
+
+STEPS_AT_LEAST = 300
+A_CHUNK = 8
+
+
+def breaches(workers: Any, interruptions: list[Interruption]) -> list[str]:
+    return [found for found in workers.map(breach, interruptions, A_CHUNK) if found]
+
+
+def test_the_history_is_worth_interrupting() -> None:
+    steps = undisturbed()
+    assert len(steps) >= STEPS_AT_LEAST
+    assert {"write", "sync", "send"} <= set(steps)
+
+
+@pytest.mark.parametrize("how", ["kept", "dropped", "torn"])
+def test_a_crash_at_any_step_changes_nothing_that_is_told(workers: Any, how: str) -> None:
+    """kill -9 (kept) and power cuts (dropped, torn): the feed is that of the run without a crash."""
+    found = breaches(workers, crashes(how))
+    assert not found, "\n".join(found[:5])
+
+
+def test_a_crash_in_the_recovery_from_a_crash_changes_nothing(workers: Any) -> None:
+    """Starting is recovering: it can be interrupted like anything else."""
+    found = breaches(workers, crashes("torn", twice=True))
+    assert not found, "\n".join(found[:5])
+
+
+@pytest.mark.parametrize("how", ["full", "write", "sync"])
+def test_a_disk_that_fails_at_any_step_costs_nothing_that_was_acknowledged(workers: Any, how: str) -> None:
+    """ENOSPC, EIO on a write, EIO on a sync: the service ends, and the next one tells what was journaled."""
+    found = breaches(workers, disk_faults(how))
+    assert not found, "\n".join(found[:5])
