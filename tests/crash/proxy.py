@@ -88,6 +88,8 @@ class Proxy:
                     if self.look(way, frame) is Passage.WITHHELD:
                         self._abort(both)
                         return
+                    if writer.is_closing():
+                        return
                     writer.write(frame.raw)
         if way not in self.silent:
             self._abort(both)
