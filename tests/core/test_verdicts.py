@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -111,6 +112,17 @@ def test_the_same_again_is_a_duplicate_and_another_payload_a_conflict() -> None:
     assert ward.offer(sample(NOW_MS), NOW_MS, 1) is Taken.DUPLICATE
     assert ward.offer(sample(NOW_MS, milli_mmhg=40_000), NOW_MS, 2) is Reason.CONFLICT
     assert ward.offer(sample(NOW_MS), NOW_MS, 1) is Taken.DUPLICATE
+
+
+def test_a_repeat_after_a_restart_is_a_duplicate() -> None:
+    """What the broker hands over again after a crash may have come before the snapshot."""
+    before, after = new_ward(), Ward(rules(), site().core_terms(), LIMITS)
+    before.offer(sample(NOW_MS), NOW_MS, 1)
+    before.offer(sample(NOW_MS, seq=None), NOW_MS, 2)
+    after.restore(json.loads(json.dumps(before.snapshot())))
+    assert after.offer(sample(NOW_MS), NOW_MS, 1) is Taken.DUPLICATE
+    assert after.offer(sample(NOW_MS, seq=None), NOW_MS, 2) is Taken.DUPLICATE
+    assert after.offer(sample(NOW_MS, milli_mmhg=40_000), NOW_MS, 3) is Reason.CONFLICT
 
 
 def test_a_conflict_changes_nothing() -> None:
