@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from streamproc.core.alert import Alert, AlertState, Phase
-from streamproc.core.change import Change, evidence_for
+from streamproc.core.change import Change
 from streamproc.core.chart import Chart, Reads
 from streamproc.core.events import (
     Acknowledged,
@@ -34,6 +34,7 @@ from streamproc.core.events import (
     Quantity,
     Unwatched,
 )
+from streamproc.core.evidence import evidence_for
 from streamproc.core.finding import NEVER
 from streamproc.core.rule import Rule, Wording
 from streamproc.core.terms import Terms

@@ -31,6 +31,7 @@ from streamproc.core.infusion import Channel, Infusions
 from streamproc.core.observations import Observations
 from streamproc.core.opening import Opening, opening_of
 from streamproc.core.pressure import Cadence, Pressure
+from streamproc.core.sight import DOSE, MONITOR_NOW, PATIENT, Of, sight
 from streamproc.core.terms import Terms
 from streamproc.core.titration import Titration
 from streamproc.core.trend import SampleId, Trend, part_ms
@@ -39,6 +40,9 @@ ADULT = "adult"
 MOST_SYSTOLIC_MILLI = 400 * MILLI
 """Above what the door lets in."""
 
+
+RUNS = {True: "runs", False: "does not run"}
+OPEN = {True: "open", False: "not open"}
 
 BASELINE, BASELINE_OF = "MAP before the infusion", "infusion that this MAP came before"
 
@@ -127,7 +131,7 @@ class Chart:
 
     def __post_init__(self) -> None:
         self.pressure = Pressure(self.terms)
-        self.systolic = Trend(self.terms.map_retention_ms, 0, MOST_SYSTOLIC_MILLI)
+        self.systolic = Trend(self.terms.map_retention_ms, 0, MOST_SYSTOLIC_MILLI, Of.SYSTOLIC)
         self.infusions = Infusions(self.terms)
         self.observations = Observations(self.terms.observation_retention_ms)
 
@@ -256,7 +260,11 @@ class Chart:
     def mean_map_below(self, limit_milli: int, window_s: int) -> Finding:
         """Whether the time-weighted mean MAP of the window is below the limit."""
         return self.pressure.trend.mean_below(
-            f"TWA({window_s // 60} min)", limit_milli, self.now_ms, ms(window_s), self.terms.coverage_min
+            f"TWA({window_s // 60} min) below",
+            limit_milli,
+            self.now_ms,
+            ms(window_s),
+            self.terms.coverage_min,
         )
 
     def map_below(self, limit_milli: int) -> Finding:
@@ -277,13 +285,20 @@ class Chart:
 
     def monitor_sends(self) -> Finding:
         """Whether samples of any kind still come, artefacts too."""
-        newest_ms = self.pressure.newest_ms
+        newest_ms, loss_ms = self.pressure.newest_ms, self.pressure.loss_ms(self.terms.map_lost_ms)
         if newest_ms is None:
-            return found("monitor sends", False, firm_ms=self.now_ms)
-        due_ms = newest_ms + self.pressure.loss_ms(self.terms.map_lost_ms)
-        if self.now_ms >= due_ms:
-            return found("monitor sends", False, firm_ms=self.now_ms)
-        return found("monitor sends", True, due_ms, firm_ms=newest_ms + self.terms.map_lost_ms)
+            return found("monitor sends", False, value="never", firm_ms=self.now_ms, saw=MONITOR_NOW)
+        sends = self.now_ms < newest_ms + loss_ms
+        return found(
+            "monitor sends",
+            sends,
+            newest_ms + loss_ms if sends else NEVER,
+            value=(self.now_ms - newest_ms) / 1000,
+            limit=loss_ms / 1000,
+            unit="s",
+            firm_ms=newest_ms + self.terms.map_lost_ms if sends else self.now_ms,
+            saw=MONITOR_NOW,
+        )
 
     def dose_at_least(self, limit: float) -> Finding:
         """Whether the dose (mcg/kg/min) is at or above the limit; exact at it."""
@@ -294,90 +309,95 @@ class Chart:
         return self._dose_compared(limit, at_least=False)
 
     def _dose_compared(self, limit: float, *, at_least: bool) -> Finding:
-        dose = self.dose
+        dose, name = self.dose, "dose at least" if at_least else "dose below"
         if dose is None:
-            return unknown("dose", "no norepinephrine pump was heard")
+            return unknown(name, "no norepinephrine pump was heard", saw=DOSE)
         if dose.per_kg_nano is None:
-            return unknown("dose", why_unknown(dose))
+            return unknown(name, why_unknown(dose), saw=DOSE)
         holds = (dose.per_kg_nano >= nano(limit)) == at_least
-        return found("dose", holds, value=dose.per_kg_nano / NANO, limit=limit, unit="ug/kg/min")
+        value = dose.per_kg_nano / NANO
+        return found(name, holds, value=value, limit=limit, unit="ug/kg/min", saw=DOSE)
 
     def on_norepinephrine(self) -> Finding:
         """Whether the dose is known and above 0."""
         dose = self.dose
         if dose is None:
-            return found("on norepinephrine", False)
+            return found("on norepinephrine", False, value="no pump was heard", saw=DOSE)
         if dose.per_kg_nano is None:
-            return unknown("on norepinephrine", why_unknown(dose))
-        return found("on norepinephrine", dose.per_kg_nano > 0, value=dose.per_kg_nano / NANO)
+            return unknown("on norepinephrine", why_unknown(dose), saw=DOSE)
+        value = dose.per_kg_nano / NANO
+        return found("on norepinephrine", value > 0, value=value, limit=0, unit="ug/kg/min", saw=DOSE)
 
     def on_vasopressor(self) -> Finding:
         """Whether norepinephrine flows, or a channel of it last reported `infusing`."""
         dose = self.dose
         flows = dose is not None and bool(dose.per_min_nano or dose.per_kg_nano)
         running = bool(self.infusions.running(self.terms.titrated_drug))
-        return found("on vasopressor", flows or running)
+        return found("on vasopressor", flows or running, value=RUNS[flows or running], saw=DOSE)
 
     def mean_systolic_below(self, limit_milli: int, window_s: int) -> Finding:
         """Whether the time-weighted mean systolic pressure of the window is below the limit."""
-        name = f"systolic TWA({window_s // 60} min)"
+        name = f"systolic TWA({window_s // 60} min) below"
         return self.systolic.mean_below(name, limit_milli, self.now_ms, ms(window_s), self.terms.coverage_min)
 
     def mean_systolic_above(self, limit_milli: int, window_s: int) -> Finding:
         """Whether the time-weighted mean systolic pressure of the window is above the limit."""
-        name = f"systolic TWA({window_s // 60} min)"
+        name = f"systolic TWA({window_s // 60} min) above"
         return self.systolic.mean_above(name, limit_milli, self.now_ms, ms(window_s), self.terms.coverage_min)
 
     def systolic_heard(self) -> Finding:
         """Whether systolic readings still come, by their own usual interval."""
         terms, cadence = self.terms, self.systolic_cadence
         if cadence.last_ms is None:
-            return unknown("systolic heard", "no systolic pressure was ever heard")
+            return unknown("systolic heard", "no systolic pressure was ever heard", saw=sight(Of.SYSTOLIC))
         usual_ms = cadence.interval_ms(terms.map_interval_cuff_ms)
-        due_ms = cadence.last_ms + max(terms.lost_intervals * usual_ms, terms.map_lost_ms)
-        heard = self.now_ms < due_ms
-        return found("systolic heard", heard, due_ms if heard else NEVER)
+        loss_ms = max(terms.lost_intervals * usual_ms, terms.map_lost_ms)
+        heard = self.now_ms < cadence.last_ms + loss_ms
+        return found(
+            "systolic heard",
+            heard,
+            cadence.last_ms + loss_ms if heard else NEVER,
+            value=(self.now_ms - cadence.last_ms) / 1000,
+            limit=loss_ms / 1000,
+            unit="s",
+            saw=sight(Of.SYSTOLIC),
+        )
 
     def doubt_within(self, doubt: Doubt, for_ms: int) -> Finding:
         """Whether something of the kind was noticed in the last `for_ms`."""
-        last = self.doubts.get(doubt)
+        last, saw = self.doubts.get(doubt), sight(Of.DOUBT, doubt)
         if last is None or self.now_ms >= last.time_ms + for_ms:
-            return found(doubt.value, False)
-        return found(doubt.value, True, last.time_ms + for_ms, last.detail)
+            return found(doubt.value, False, value="none", saw=saw)
+        return found(doubt.value, True, last.time_ms + for_ms, value=last.detail, saw=saw)
 
     def doubt_over(self, doubt: Doubt, for_ms: int) -> Finding:
         """Whether nothing of the kind was noticed for so long *and* the bed was heard after that."""
-        last, name = self.doubts.get(doubt), f"no doubt about {doubt.value}"
+        last, name, saw = self.doubts.get(doubt), f"no doubt about {doubt.value}", sight(Of.DOUBT, doubt)
         if last is None:
-            return found(name, True)
+            return found(name, True, value="none", saw=saw)
         due_ms = last.time_ms + for_ms
         if self.now_ms < due_ms:
-            return found(name, False, due_ms, last.detail)
+            return found(name, False, due_ms, value=last.detail, saw=saw)
         if self.last_heard_ms < due_ms:
-            return unknown(name, "nothing was heard since")
-        return found(name, True)
+            return unknown(name, "nothing was heard since", saw=saw)
+        return found(name, True, value="over", saw=saw)
 
     def per_min_above(self, drug: str, limit: float) -> Finding:
         """Whether a drug flows at more than a rate in mcg/min (U/min for drugs dosed in units)."""
-        return self._flow_above(drug, limit, per_kg=False)
+        return self._flow_compared(drug, limit, per_kg=False, at_least=False)
 
     def per_kg_min_above(self, drug: str, limit: float) -> Finding:
         """Whether a drug flows at more than a rate in mcg/kg/min."""
-        return self._flow_above(drug, limit, per_kg=True)
+        return self._flow_compared(drug, limit, per_kg=True, at_least=False)
 
     def per_kg_min_at_least(self, drug: str, limit: float) -> Finding:
         """Whether a drug flows at or above a rate in mcg/kg/min."""
-        dose = self.infusions.dose(drug)
-        if dose is None:
-            return found(drug, False, value=0, limit=limit)
-        if dose.per_kg_nano is None:
-            return unknown(drug, why_unknown(dose))
-        return found(drug, dose.per_kg_nano >= nano(limit), value=dose.per_kg_nano / NANO, limit=limit)
+        return self._flow_compared(drug, limit, per_kg=True, at_least=True)
 
     def infusion_over(self) -> Finding:
         """Whether the infusion has ended, for longer than a change-over takes."""
-        course = self.course
-        return found("infusion over", not course.under_way(self.now_ms), course.grace_ends_after(self.now_ms))
+        over, until_ms = not self.course.under_way(self.now_ms), self.course.grace_ends_after(self.now_ms)
+        return found("infusion over", over, until_ms, value="over" if over else "under way", saw=DOSE)
 
     def opening(self, span_s: int) -> tuple[Opening | None, int]:
         """How the infusion began, once its first `span_s` are over, and when to ask again.
@@ -418,52 +438,59 @@ class Chart:
 
     def under(self, profile: Profile) -> Finding:
         """Whether the patient's profile is this one."""
-        return found(f"profile {profile}", self.profile is profile, value=str(self.profile))
+        return found(
+            f"profile {profile}", self.profile is profile, value=self.profile, limit=profile, saw=PATIENT
+        )
 
-    def _flow_above(self, drug: str, limit: float, *, per_kg: bool) -> Finding:
-        dose = self.infusions.dose(drug)
+    def _flow_compared(self, drug: str, limit: float, *, per_kg: bool, at_least: bool) -> Finding:
+        dose, saw = self.infusions.dose(drug), sight(Of.DOSE, drug)
+        unit = "ug/kg/min" if per_kg else "U/min" if self.terms.drugs[drug].by_units else "ug/min"
+        name = f"{drug} at least" if at_least else f"{drug} above"
         if dose is None:
-            return found(drug, False, value=0, limit=limit)
+            return found(name, False, value=0, limit=limit, unit=unit, saw=saw)
         amount = dose.per_kg_nano if per_kg else dose.per_min_nano
         if amount is None:
-            return unknown(drug, why_unknown(dose))
-        return found(drug, amount > nano(limit), value=amount / NANO, limit=limit)
+            return unknown(name, why_unknown(dose), saw=saw)
+        holds = amount >= nano(limit) if at_least else amount > nano(limit)
+        return found(name, holds, value=amount / NANO, limit=limit, unit=unit, saw=saw)
 
     def infuses(self, drug: str) -> Finding:
         """Whether a drug flows, or a pump of it last reported `infusing`."""
         dose = self.infusions.dose(drug)
         flows = dose is not None and bool(dose.per_min_nano or dose.per_kg_nano)
-        return found(f"{drug} infuses", flows or bool(self.infusions.running(drug)))
+        runs = flows or bool(self.infusions.running(drug))
+        return found(f"{drug} infuses", runs, value=RUNS[runs], saw=sight(Of.DOSE, drug))
 
     def under_way(self, drug: str) -> Finding:
         """Whether a drug infuses, or stopped so recently that it may be a change-over."""
         name, runs, dose = f"{drug} under way", self.infuses(drug), self.infusions.dose(drug)
+        saw = sight(Of.DOSE, drug)
         if runs.met or dose is None:
-            return found(name, runs.met)
+            return found(name, runs.met, value=RUNS[runs.met], saw=saw)
         course = self.infusions.course(drug)
         bridged = course.under_way(self.now_ms)
-        return found(name, bridged, course.grace_ends_ms() if bridged else NEVER)
+        told = "change-over" if bridged else RUNS[False]
+        return found(name, bridged, course.grace_ends_ms() if bridged else NEVER, value=told, saw=saw)
 
     def any_bag(self, name: str, verdict: Callable[[Channel], bool | None]) -> Finding:
         """Whether any channel of the norepinephrine that is under way is so; None is unknown.
 
         In a change-over, while none infuses, nothing is known of the next bag."""
         drug = self.terms.titrated_drug
-        answers = [verdict(bag) for bag in self.infusions.running(drug)]
+        bags = self.infusions.running(drug)
+        answers = [verdict(bag) for bag in bags]
         if True in answers:
-            return found(name, True)
+            which = [bag.status.channel for bag, is_so in zip(bags, answers, strict=True) if is_so]
+            return found(name, True, value=f"channel {', '.join(which)}", saw=DOSE)
         if not answers and (between := self.under_way(drug)).met:
-            return unknown(name, "change-over", between.until_ms)
-        return unknown(name, "not reported") if None in answers else found(name, False)
+            return unknown(name, "change-over", between.until_ms, saw=DOSE)
+        if None in answers:
+            return unknown(name, "not reported", saw=DOSE)
+        return found(name, False, value="no channel", saw=DOSE)
 
     def drug_per_min_at_least(self, drug: str, limit: float) -> Finding:
         """Whether a drug flows at or above a rate in mcg/min (U/min for drugs dosed in units)."""
-        dose = self.infusions.dose(drug)
-        if dose is None:
-            return found(drug, False, value=0, limit=limit)
-        if dose.per_min_nano is None:
-            return unknown(drug, why_unknown(dose))
-        return found(drug, dose.per_min_nano >= nano(limit), value=dose.per_min_nano / NANO, limit=limit)
+        return self._flow_compared(drug, limit, per_kg=False, at_least=True)
 
     def unbroken(self, name: str, finding: Finding, for_s: int) -> Finding:
         """Whether a finding has been met without interruption for so long; unknown interrupts it."""
@@ -471,22 +498,28 @@ class Chart:
             self.spells.pop(name, None)
             return finding
         since_ms = self.spells.setdefault(name, self.now_ms)
-        due_ms = since_ms + ms(for_s)
-        long_enough = self.now_ms >= due_ms
-        until_ms = finding.until_ms if long_enough else min(due_ms, finding.until_ms)
-        lasted_s = (self.now_ms - since_ms) / 1000
-        return found(f"{name}, unbroken", long_enough, until_ms, lasted_s, for_s, "s", finding.firm_ms)
+        return self._for_long_enough(f"{name}, unbroken", finding, since_ms, for_s)
 
     def lasting(self, name: str, finding: Finding, for_s: int) -> Finding:
         """Whether a finding has been met for so long, where a stretch of unknown does not interrupt it."""
         since_ms = self.met_since(name, finding)
         if since_ms is None or not finding.met:
             return finding
-        due_ms = since_ms + ms(for_s)
+        return self._for_long_enough(f"{name}, lasting", finding, since_ms, for_s)
+
+    def _for_long_enough(self, name: str, finding: Finding, since_ms: int, for_s: int) -> Finding:
+        due_ms, seen = since_ms + ms(for_s), finding.saw
         long_enough = self.now_ms >= due_ms
-        until_ms = finding.until_ms if long_enough else min(due_ms, finding.until_ms)
-        lasted_s = (self.now_ms - since_ms) / 1000
-        return found(f"{name}, lasting", long_enough, until_ms, lasted_s, for_s, "s", finding.firm_ms)
+        return found(
+            name,
+            long_enough,
+            finding.until_ms if long_enough else min(due_ms, finding.until_ms),
+            value=(self.now_ms - since_ms) / 1000,
+            limit=for_s,
+            unit="s",
+            firm_ms=finding.firm_ms,
+            saw=sight(seen.of, seen.what, ms(for_s)),
+        )
 
     def met_since(self, name: str, finding: Finding) -> int | None:
         """Since when a finding has been met; unknown leaves that as it was."""
@@ -504,13 +537,17 @@ class Chart:
             self.spells.pop(kept, None)
         elif fresh and condition.met:
             self.spells[kept] = self.now_ms
-        return found(name, kept in self.spells, firm_ms=min(begun.firm_ms, condition.firm_ms))
+        so, firm_ms = kept in self.spells, min(begun.firm_ms, condition.firm_ms)
+        return found(name, so, value="at its start" if so else "no", firm_ms=firm_ms, saw=condition.saw)
 
     def ever_since(self, name: str, finding: Finding, began_ms: int) -> Finding:
         """Whether a finding has been met at any time since an instant; once met, it stays so."""
         if finding.met:
             self.spells[name] = self.now_ms
-        return found(name, True) if self.spells.get(name, began_ms - 1) >= began_ms else finding
+        if self.spells.get(name, began_ms - 1) < began_ms:
+            return finding
+        limit, unit = finding.clauses[-1].limit, finding.clauses[-1].unit
+        return found(name, True, value="reached", limit=limit, unit=unit, saw=finding.saw)
 
     def is_open(self, rule: str) -> bool:
         """Whether a rule's alert is open; a rule that is off has none."""
@@ -518,12 +555,25 @@ class Chart:
 
     def open_within(self, rule: str, for_ms: int) -> Finding:
         """Whether a rule's alert is open, or was in the last `for_ms`; a rule that is off never was."""
-        alert, name = self.alerts.get(rule), f"{rule} open"
-        if alert is None or alert.open:
-            return found(name, alert is not None)
-        if alert.ended_ms is None or self.now_ms >= alert.ended_ms + for_ms:
-            return found(name, False)
-        return found(name, True, alert.ended_ms + for_ms)
+        alert, name, saw = self.alerts.get(rule), f"{rule} open", sight(Of.ALERTS, rule)
+        if alert is not None and alert.open:
+            return found(name, True, value="open", saw=saw)
+        if alert is None or alert.ended_ms is None or self.now_ms >= alert.ended_ms + for_ms:
+            return found(name, False, value="not open", saw=saw)
+        age_s, until_ms = (self.now_ms - alert.ended_ms) / 1000, alert.ended_ms + for_ms
+        return found(name, True, until_ms, value=age_s, limit=for_ms / 1000, unit="s", saw=saw)
+
+    def open_now(self, rule: str) -> Finding:
+        """Whether a rule's alert is open."""
+        is_open = self.is_open(rule)
+        return found(f"{rule} open", is_open, value=OPEN[is_open], saw=sight(Of.ALERTS, rule))
+
+    def acknowledged(self, rule: str) -> Finding:
+        """Whether somebody has seen a rule's alert."""
+        alert = self.alerts[rule]
+        by = alert.acknowledged_by or "somebody" if alert.acknowledged_ms is not None else "nobody"
+        saw = sight(Of.ALERTS, rule)
+        return found("acknowledged", alert.acknowledged_ms is not None, value=by, saw=saw)
 
     def no_open_alarm(self) -> Finding:
         """Whether no physiological or technical alert of the bed is open."""
@@ -532,7 +582,8 @@ class Chart:
             for rule, alert in self.alerts.items()
             if alert.open and self.kinds[rule] is not Kind.ADVISORY
         )
-        return found("no open alarm", not open_now, value=", ".join(open_now) or "none")
+        told = ", ".join(open_now) or "none"
+        return found("no open alarm", not open_now, value=told, saw=sight(Of.ALERTS))
 
     def alert(self, rule: str) -> Alert:
         """A rule's alert on this bed, whatever its stage."""

@@ -14,6 +14,7 @@ from typing import Any
 from streamproc.core.dose import NANO, Dose, DoseUnknown
 from streamproc.core.finding import NEVER, Finding, found
 from streamproc.core.ladder import Ladder, Step
+from streamproc.core.sight import Of, sight
 from streamproc.core.trend import SampleId, Trend
 
 PER_MICRO = 1_000
@@ -42,7 +43,7 @@ class Course:
     def __post_init__(self) -> None:
         self.by_weight = Ladder(True, self.tolerance, self.grace_ms)
         self.by_rate = Ladder(False, self.tolerance, self.grace_ms)
-        self.given = Trend(self.day_ms, 0, 1 << 40)
+        self.given = Trend(self.day_ms, 0, 1 << 40, Of.DOSE)
 
     def follow(self, before: Dose | None, step: Dose) -> None:
         """The dose is `step` from now on; it was `before`."""
@@ -112,16 +113,17 @@ class Course:
 
     def given_at_least(self, limit_mg: float, at_ms: int, span_ms: int) -> Finding:
         """Whether the last `span_ms` add up to the limit; times of unknown dose count as nothing."""
-        return self.given.area_at_least("given", round(limit_mg * _area_of_mg(1)), at_ms, span_ms)
+        mg = _area_of_mg(1)
+        return self.given.area_at_least("given", round(limit_mg * mg), at_ms, span_ms, mg, "mg")
 
     def measured(self, at_ms: int, span_ms: int) -> Finding:
         """Whether no part of the last `span_ms` was given at an unknown rate."""
-        until_ms = self.unmeasured_until_ms
+        saw, until_ms = sight(Of.DOSE, "", span_ms), self.unmeasured_until_ms
         if len(self.given) and self.given.now(at_ms) is None:
-            return found("all of it measured", False)
+            return found("all of it measured", False, value="unknown now", saw=saw)
         if until_ms is None or until_ms <= at_ms - span_ms:
-            return found("all of it measured", True)
-        return found("all of it measured", False, until_ms + span_ms)
+            return found("all of it measured", True, value="all known", saw=saw)
+        return found("all of it measured", False, until_ms + span_ms, value="unknown in part", saw=saw)
 
     def unmeasured_ms(self, at_ms: int, span_ms: int) -> int:
         """For how much of the last `span_ms`, since the drug was first heard of, its rate was unknown."""

@@ -9,12 +9,18 @@ that `Pressure` calls so), so that a steady patient is not judged anew at every 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from streamproc.core.sight import Sight
+
 NEVER = 1 << 62
 """An instant that does not come: the answer stands until an event changes it."""
+
+
+Figure = int | float | Fraction | str
 
 
 class State(StrEnum):
@@ -27,30 +33,52 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One elementary comparison: what was compared, with what, and why it is unknown if it is."""
+    """One elementary comparison: what was compared, with what, where it was seen, and why it is unknown if
+    it is. A value in words has no limit."""
 
     name: str
     state: State
-    value: int | float | Fraction | str | None = None
-    limit: int | float | Fraction | str | None = None
-    unit: str = ""
-    why: str = ""
+    value: Figure | None
+    limit: Figure | None
+    unit: str
+    why: str
+    saw: Sight
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An answer, its clauses, and the first instants (event time, ms) at which it may differ: with
-    no new event, and with ordinary MAP samples."""
+    """An answer, what it was put together from, and the first instants (event time, ms) at which it may
+    differ: with no new event, and with ordinary MAP samples. `opposite` is true of a negation."""
 
     state: State
     until_ms: int
-    clauses: tuple[Clause, ...]
+    parts: tuple[Clause | Finding, ...]
     firm_ms: int = NEVER
+    opposite: bool = False
+
+    @property
+    def clauses(self) -> tuple[Clause, ...]:
+        """Every comparison in it."""
+        return tuple(clause for clause, _ in self.asked())
+
+    def asked(self, wanted: bool = True) -> Iterator[tuple[Clause, bool]]:
+        """Every comparison in it, and whether it must be met for the whole to be met, or must not."""
+        wanted = wanted is not self.opposite
+        for part in self.parts:
+            if isinstance(part, Clause):
+                yield part, wanted
+            else:
+                yield from part.asked(wanted)
 
     @property
     def met(self) -> bool:
         """Known to hold."""
         return self.state is State.MET
+
+    @property
+    def saw(self) -> Sight:
+        """Where its last clause was seen."""
+        return self.parts[-1].saw
 
     @property
     def known(self) -> bool:
@@ -59,31 +87,33 @@ class Finding:
 
     def until(self, until_ms: int) -> Finding:
         """The same answer, to be asked again at `until_ms` at the latest."""
-        return Finding(self.state, min(self.until_ms, until_ms), self.clauses, self.firm_ms)
+        return Finding(self.state, min(self.until_ms, until_ms), self.parts, self.firm_ms, self.opposite)
 
     def asked_with(self, other: Finding) -> Finding:
         """The same answer, to be asked again whenever the other is: it only sees what it is asked about."""
-        firm_ms = min(self.firm_ms, other.firm_ms)
-        return Finding(self.state, min(self.until_ms, other.until_ms), self.clauses, firm_ms)
+        until_ms, firm_ms = min(self.until_ms, other.until_ms), min(self.firm_ms, other.firm_ms)
+        return Finding(self.state, until_ms, self.parts, firm_ms, self.opposite)
 
 
 def found(
     name: str,
     holds: bool,
     until_ms: int = NEVER,
-    value: int | float | Fraction | str | None = None,
-    limit: int | float | Fraction | str | None = None,
+    *,
+    saw: Sight,
+    value: Figure | None,
+    limit: Figure | None = None,
     unit: str = "",
     firm_ms: int = NEVER,
 ) -> Finding:
     """The finding of one comparison whose outcome is known."""
     state = State.MET if holds else State.NOT_MET
-    return Finding(state, until_ms, (Clause(name, state, value, limit, unit),), firm_ms)
+    return Finding(state, until_ms, (Clause(name, state, value, limit, unit, "", saw),), firm_ms)
 
 
-def unknown(name: str, why: str, until_ms: int = NEVER, firm_ms: int = NEVER) -> Finding:
+def unknown(name: str, why: str, until_ms: int = NEVER, firm_ms: int = NEVER, *, saw: Sight) -> Finding:
     """The finding of one comparison that cannot be made, and why not."""
-    return Finding(State.UNKNOWN, until_ms, (Clause(name, State.UNKNOWN, why=why),), firm_ms)
+    return Finding(State.UNKNOWN, until_ms, (Clause(name, State.UNKNOWN, None, None, "", why, saw),), firm_ms)
 
 
 def all_of(*findings: Finding) -> Finding:
@@ -97,14 +127,13 @@ def any_of(*findings: Finding) -> Finding:
 
 
 def _combine(findings: tuple[Finding, ...], decides: State, otherwise: State) -> Finding:
-    clauses = tuple(clause for finding in findings for clause in finding.clauses)
     deciding = [f for f in findings if f.state is decides]
     if deciding:  # stands as long as any one of the deciding ones does
         until_ms, firm_ms = max(f.until_ms for f in deciding), max(_asked_again_ms(f) for f in deciding)
-        return Finding(decides, until_ms, clauses, firm_ms)
+        return Finding(decides, until_ms, findings, firm_ms)
     until_ms, firm_ms = min(f.until_ms for f in findings), min(f.firm_ms for f in findings)
     state = otherwise if all(f.known for f in findings) else State.UNKNOWN
-    return Finding(state, until_ms, clauses, firm_ms)
+    return Finding(state, until_ms, findings, firm_ms)
 
 
 def _asked_again_ms(finding: Finding) -> int:
@@ -117,13 +146,17 @@ _OPPOSITE = {State.MET: State.NOT_MET, State.NOT_MET: State.MET, State.UNKNOWN: 
 
 def negated(finding: Finding) -> Finding:
     """Met where the finding is not met; unknown stays unknown."""
-    return Finding(_OPPOSITE[finding.state], finding.until_ms, finding.clauses, finding.firm_ms)
+    return _opposite(_OPPOSITE[finding.state], finding)
 
 
 def not_shown(finding: Finding) -> Finding:
     """Met where the finding is not met *or unknown*: for rules that fail closed."""
     state = State.NOT_MET if finding.met else State.MET
-    return Finding(state, finding.until_ms, finding.clauses, finding.firm_ms)
+    return _opposite(state, finding)
+
+
+def _opposite(state: State, finding: Finding) -> Finding:
+    return Finding(state, finding.until_ms, finding.parts, finding.firm_ms, not finding.opposite)
 
 
 ALWAYS_NOT = Finding(State.NOT_MET, NEVER, ())

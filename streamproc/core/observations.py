@@ -14,7 +14,8 @@ from typing import Any
 
 from streamproc.core.dose import exact
 from streamproc.core.events import Observation, ObservationKind
-from streamproc.core.finding import NEVER, Finding, found, unknown
+from streamproc.core.finding import Finding, found, unknown
+from streamproc.core.sight import Of, sight
 from streamproc.core.site import spelled
 from streamproc.core.trend import SampleId
 
@@ -22,6 +23,9 @@ MOST_READINGS = 2_000
 """Of one kind; the oldest are given up first."""
 
 Value = float | str | bool | None
+
+UNITS = {ObservationKind.SYSTOLIC: "mm[Hg]", ObservationKind.LACTATE: "mmol/L"}
+"""In what the readings that are compared are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,21 +139,20 @@ class Observations:
         return self._last_all(kind, count, limit, below=False)
 
     def _last_all(self, kind: ObservationKind, count: int, limit: float, *, below: bool) -> Finding:
-        readings = self.of(kind)[-count:]
+        readings, saw = self.of(kind)[-count:], sight(Of.READINGS, kind, 0, count)
         if len(readings) < count:
-            return unknown(kind.value, f"fewer than {count} readings")
+            return unknown(kind.value, f"fewer than {count} readings", saw=saw)
         holds = all((reading.figure < limit) == below for reading in readings)
-        return found(kind.value, holds, value=readings[-1].figure, limit=limit)
+        value, unit = readings[-1].figure, UNITS.get(kind, "")
+        return found(kind.value, holds, value=value, limit=limit, unit=unit, saw=saw)
 
     def falling(self, kind: ObservationKind) -> Finding:
         """Whether the newest reading is below the one before; unknown with fewer than two."""
-        readings = self.of(kind)[-2:]
+        readings, saw, name = self.of(kind)[-2:], sight(Of.READINGS, kind, 0, 2), f"{kind.value} falling"
         if len(readings) < 2:
-            return unknown(f"{kind.value} falling", "fewer than 2 readings")
-        before, newest = readings
-        return found(
-            f"{kind.value} falling", newest.figure < before.figure, value=newest.figure, limit=before.figure
-        )
+            return unknown(name, "fewer than 2 readings", saw=saw)
+        before, newest = (reading.figure for reading in readings)
+        return found(name, newest < before, value=newest, limit=before, unit=UNITS.get(kind, ""), saw=saw)
 
     def sum_before(self, kind: ObservationKind, end_ms: int, span_ms: int) -> Fraction | None:
         """What a kind that is measured since its last reading adds up to in the `span_ms` before `end_ms`.
@@ -166,10 +169,10 @@ class Observations:
 
     def present(self, kind: ObservationKind) -> Finding:
         """Whether a sign's newest observation says that it is there; not met if nobody observed it."""
-        newest = self.last(kind)
+        newest, saw = self.last(kind), sight(Of.READINGS, kind)
         if newest is None:
-            return found(kind.value, False, NEVER, "never observed")
-        return found(kind.value, newest.present, NEVER, str(newest.value))
+            return found(kind.value, False, value="never observed", saw=saw)
+        return found(kind.value, newest.present, value=str(newest.value), saw=saw)
 
     def snapshot(self) -> dict[str, Any]:
         """All state as plain JSON values."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from streamproc.core.events import MILLI, MapSample, MapSource
 from streamproc.core.finding import NEVER, Finding, found, unknown
+from streamproc.core.sight import LAST_MAP, MAP_NOW, Of
 from streamproc.core.terms import Terms
 from streamproc.core.trend import SampleId, Trend
 
@@ -79,7 +80,7 @@ class Pressure:
     def __post_init__(self) -> None:
         terms = self.terms
         self.trend = Trend(terms.map_retention_ms, terms.map_low_milli, terms.map_high_milli)
-        self.artefacts = Trend(terms.artefact_window_ms, 0, 1)
+        self.artefacts = Trend(terms.artefact_window_ms, 0, 1, Of.MONITOR)
 
     def is_ordinary(self, sample: MapSample) -> bool:
         """Whether it goes on as before: the line's next valid value, within what its windows have seen."""
@@ -128,33 +129,49 @@ class Pressure:
 
     def below(self, limit_milli: int, at_ms: int) -> Finding:
         """Whether the pressure that holds now is below the limit; unknown where none holds."""
-        return self._compare("MAP", limit_milli, at_ms, below=True)
+        return self._compare("MAP below", limit_milli, at_ms, below=True)
 
     def at_least(self, limit_milli: int, at_ms: int) -> Finding:
         """Whether the pressure that holds now is at or above the limit; unknown where none holds."""
-        return self._compare("MAP", limit_milli, at_ms, below=False)
+        return self._compare("MAP at least", limit_milli, at_ms, below=False)
 
     def _compare(self, name: str, limit_milli: int, at_ms: int, *, below: bool) -> Finding:
         value = self.trend.now(at_ms)
         if value is None:
-            return unknown(name, "no valid MAP holds", firm_ms=at_ms)
+            return unknown(name, "no valid MAP holds", firm_ms=at_ms, saw=MAP_NOW)
         holds = (value < limit_milli) == below
         until_ms = self.trend.holds_until(at_ms)
         one_sided = self.trend.lowest >= limit_milli or self.trend.highest < limit_milli
         firm_ms = NEVER if one_sided else at_ms
-        return found(name, holds, until_ms, value / MILLI, limit_milli / MILLI, "mm[Hg]", firm_ms)
+        return found(
+            name,
+            holds,
+            until_ms,
+            value=value / MILLI,
+            limit=limit_milli / MILLI,
+            unit="mm[Hg]",
+            firm_ms=firm_ms,
+            saw=MAP_NOW,
+        )
 
     def silent_for(self, limit_ms: int, at_ms: int, since_ms: int | None = None) -> Finding:
         """Whether no valid MAP has come for `limit_ms`, counted from `since_ms` if none ever came."""
         last_ms = self.cadence.last_ms if self.cadence.last_ms is not None else since_ms
         if last_ms is None:
-            return unknown("MAP silence", "no MAP was ever heard", firm_ms=at_ms)
-        due_ms = last_ms + limit_ms
-        age_s = (at_ms - last_ms) / 1000
-        if at_ms >= due_ms:
-            return found("MAP silence", True, value=age_s, limit=limit_ms / 1000, unit="s", firm_ms=at_ms)
-        firm_ms = last_ms + self.terms.map_lost_ms  # a quicker cadence shortens the limit no further
-        return found("MAP silence", False, due_ms, age_s, limit_ms / 1000, "s", firm_ms)
+            return unknown("MAP silence", "no MAP was ever heard", firm_ms=at_ms, saw=LAST_MAP)
+        due_ms, silent = last_ms + limit_ms, at_ms >= last_ms + limit_ms
+        # a quicker cadence shortens the limit no further
+        firm_ms = at_ms if silent else last_ms + self.terms.map_lost_ms
+        return found(
+            "MAP silence",
+            silent,
+            NEVER if silent else due_ms,
+            value=(at_ms - last_ms) / 1000,
+            limit=limit_ms / 1000,
+            unit="s",
+            firm_ms=firm_ms,
+            saw=LAST_MAP,
+        )
 
     def loss_ms(self, least_ms: int) -> int:
         """After how long a silence the signal counts as lost: some intervals, but at least `least_ms`."""

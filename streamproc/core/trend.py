@@ -17,6 +17,7 @@ from math import ceil, floor
 from typing import Any
 
 from streamproc.core.finding import NEVER, Finding, found, unknown
+from streamproc.core.sight import Of, sight
 
 COMPACT_AFTER = 256
 """Forgotten samples are cut off in runs of this many, so that forgetting costs O(1) amortised."""
@@ -74,6 +75,7 @@ class Trend:
     retention_ms: int
     low: int
     high: int
+    of: Of = Of.MAP
     _time: array[int] = field(default_factory=lambda: array("q"))
     _value: array[int] = field(default_factory=lambda: array("q"))
     _hold: array[int] = field(default_factory=lambda: array("q"))
@@ -158,24 +160,37 @@ class Trend:
     def _mean_compared(
         self, name: str, limit: int, at_ms: int, span_ms: int, coverage: float, *, above: bool
     ) -> Finding:
-        window = self.window(at_ms, span_ms)
+        window, saw = self.window(at_ms, span_ms), sight(self.of, "", span_ms)
         need_ms = part_ms(coverage, span_ms)
         excess = window.area - limit * window.held_ms
         if window.held_ms < need_ms:
             why = f"only {window.held_ms / span_ms:.0%} of {span_ms // 1000} s is covered"
             until_ms = self._coverage_comes(at_ms, window, need_ms)
-            return unknown(name, why, until_ms, firm_ms=at_ms + need_ms - window.held_ms)
+            return unknown(name, why, until_ms, at_ms + need_ms - window.held_ms, saw=saw)
         # excess is whole: above the limit is one more than at it
         until_ms = self._mean_stands_until(window, limit, excess - int(above), need_ms)
-        mean = window.area / window.held_ms / 1000
         holds = excess > 0 if above else excess < 0
         firm_ms = at_ms + self._unbeaten_ms(window, limit, excess, need_ms, self.lowest, self.highest)
-        return found(name, holds, until_ms, mean, limit / 1000, "mm[Hg]", firm_ms)
+        return found(
+            name,
+            holds,
+            until_ms,
+            value=window.area / window.held_ms / 1000,
+            limit=limit / 1000,
+            unit="mm[Hg]",
+            firm_ms=firm_ms,
+            saw=saw,
+        )
 
-    def area_at_least(self, name: str, limit: int, at_ms: int, span_ms: int) -> Finding:
-        """Whether the integral over the window is at or above the limit; what is not held adds nothing."""
+    def area_at_least(
+        self, name: str, limit: int, at_ms: int, span_ms: int, scale: int = 1, unit: str = ""
+    ) -> Finding:
+        """Whether the integral over the window is at or above the limit; what is not held adds nothing.
+
+        `scale` is how much of it is one `unit`."""
+        saw = sight(self.of, "", span_ms)
         if not self._time:
-            return found(name, limit <= 0, NEVER, 0, limit)
+            return found(name, limit <= 0, value=0, limit=limit / scale, unit=unit, saw=saw)
         window = self.window(at_ms, span_ms)
         short = limit - window.area
         step, slope, _ = self._linear_piece(window, 0)
@@ -184,7 +199,8 @@ class Trend:
         if short <= 0 and slope < 0:
             step = min(step, -short // -slope + 1)
         until_ms = NEVER if step >= NEVER // 2 else at_ms + max(step, 1)
-        return found(name, short <= 0, until_ms, window.area, limit)
+        value = window.area / scale
+        return found(name, short <= 0, until_ms, value=value, limit=limit / scale, unit=unit, saw=saw)
 
     def coverage_at_least(self, name: str, coverage: float, at_ms: int, span_ms: int) -> Finding:
         """Whether at least `coverage` (0..1) of the last `span_ms` is held."""
@@ -197,7 +213,16 @@ class Trend:
             else self._coverage_comes(at_ms, window, need_ms)
         )
         firm_ms = at_ms + abs(window.held_ms - need_ms)
-        return found(name, enough, until_ms, window.held_ms / span_ms, coverage, "1", firm_ms)
+        return found(
+            name,
+            enough,
+            until_ms,
+            value=window.held_ms / span_ms,
+            limit=coverage,
+            unit="1",
+            firm_ms=firm_ms,
+            saw=sight(self.of, "", span_ms),
+        )
 
     def share_above(self, name: str, share: float, at_ms: int, span_ms: int) -> Finding:
         """Whether the integral of a 0/1 quantity is more than `share` of the whole window."""
@@ -205,7 +230,8 @@ class Trend:
         until_ms = at_ms + (area - limit_ms if area > limit_ms else limit_ms - area + 1)
         if area <= limit_ms and not self.now(at_ms):
             until_ms = NEVER  # nothing adds to it until a sample comes
-        return found(name, area > limit_ms, until_ms, area / span_ms, share, "1")
+        saw = sight(self.of, "", span_ms)
+        return found(name, area > limit_ms, until_ms, value=area / span_ms, limit=share, unit="1", saw=saw)
 
     def share_below(self, name: str, share: float, at_ms: int, span_ms: int) -> Finding:
         """Whether the integral of a 0/1 quantity is less than `share` of the whole window."""
@@ -213,7 +239,8 @@ class Trend:
         until_ms = at_ms + (limit_ms - area if area < limit_ms else area - limit_ms + 1)
         if area < limit_ms and not self.now(at_ms):
             until_ms = NEVER
-        return found(name, area < limit_ms, until_ms, area / span_ms, share, "1")
+        saw = sight(self.of, "", span_ms)
+        return found(name, area < limit_ms, until_ms, value=area / span_ms, limit=share, unit="1", saw=saw)
 
     def samples(self, at_ms: int, span_ms: int) -> WindowSamples:
         """The samples that a window's figure used: those in it, and the one that held at its start."""

@@ -9,6 +9,7 @@ from streamproc.core.chart import Chart, Reads, ms
 from streamproc.core.events import MapSource
 from streamproc.core.finding import all_of, found, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import LAST_MAP
 from streamproc.rules.parameters import Seconds
 from streamproc.rules.phrase import minutes
 
@@ -22,8 +23,10 @@ class ArtLine:
 
 def judge(chart: Chart, p: ArtLine) -> Judgement:
     treated = chart.under_way(chart.terms.titrated_drug)
-    cuff = found("cuff only", chart.pressure.source is MapSource.CUFF)
-    arterial = found("arterial pressure", chart.pressure.source is MapSource.ARTERIAL)
+    source = chart.pressure.source
+    told = "none" if source is None else source.value
+    cuff = found("cuff only", source is MapSource.CUFF, value=told, saw=LAST_MAP)
+    arterial = found("arterial pressure", source is MapSource.ARTERIAL, value=told, saw=LAST_MAP)
     return Judgement(
         levels=(Level(Priority.INFO, all_of(treated, cuff), ms(p.after_s)),),
         clears=(Clear(arterial), Clear(negated(treated))),

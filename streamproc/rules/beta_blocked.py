@@ -8,6 +8,7 @@ from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads
 from streamproc.core.finding import all_of, found, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import PATIENT
 from streamproc.rules.parameters import Mg, Seconds
 from streamproc.rules.phrase import minutes
 
@@ -22,9 +23,9 @@ class BetaBlocked:
 
 
 def judge(chart: Chart, p: BetaBlocked) -> Judgement:
-    blocked = found("beta-blocked", chart.context is not None and chart.context.beta_blocked)
-    escalating = found("ESC-SECOND-AGENT open", chart.is_open("ESC-SECOND-AGENT"))
-    both = all_of(blocked, escalating)
+    is_blocked = chart.context is not None and chart.context.beta_blocked
+    blocked = found("beta-blocked", is_blocked, value="yes" if is_blocked else "not said", saw=PATIENT)
+    both = all_of(blocked, chart.open_now("ESC-SECOND-AGENT"))
     return Judgement(levels=(Level(Priority.INFO, both),), clears=(Clear(negated(both)),))
 
 

@@ -13,6 +13,7 @@ from streamproc.core.dose import strength_of
 from streamproc.core.finding import found, negated
 from streamproc.core.infusion import Channel
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import Of, sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,12 @@ def judge(chart: Chart, p: ConcUnknown) -> Judgement:
     since_ms = chart.met_since("CONC-UNKNOWN", unlisted)
     figures = _figures(chart)
     known = not alert.open and since_ms is not None and since_ms <= alert.detected_ms
-    accepted = known and figures == alert.variant
+    accepted = found("accepted", False, value=figures, saw=sight(Of.ALERTS, "CONC-UNKNOWN"))
     return Judgement(
-        levels=(Level(Priority.MEDIUM, found("accepted", False) if accepted else unlisted),),
+        levels=(Level(Priority.MEDIUM, accepted if known and figures == alert.variant else unlisted),),
         clears=(
             Clear(negated(unlisted)),
-            Clear(found("acknowledged", alert.acknowledged_ms is not None)),
+            Clear(chart.acknowledged("CONC-UNKNOWN")),
             Clear(negated(chart.under_way(chart.terms.titrated_drug))),
         ),
         variant=figures or alert.variant,

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
-from streamproc.core.finding import Finding, found
+from streamproc.core.finding import NEVER, Finding, found
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import DOSE
 from streamproc.rules.parameters import Seconds
 
 MS_PER_HOUR = 3_600_000
@@ -28,13 +29,13 @@ def judge(chart: Chart, p: DoseDuration) -> Judgement:
 
 def infused_long(chart: Chart, p: DoseDuration) -> Finding:
     """Whether the infusion, its change-overs included, has run for the whole limit."""
-    began_ms, name = chart.course.began_ms, "infusion lasts"
+    began_ms, name, limit_h = chart.course.began_ms, "infusion lasts", ms(p.limit_s) / MS_PER_HOUR
     if began_ms is None or not chart.course.runs:
-        return found(name, False)
+        return found(name, False, value="does not run", limit=limit_h, unit="h", saw=DOSE)
     due_ms = began_ms + ms(p.limit_s)
-    if chart.now_ms < due_ms:
-        return found(name, False, due_ms)
-    return found(name, True)
+    long_enough, lasted_h = chart.now_ms >= due_ms, (chart.now_ms - began_ms) / MS_PER_HOUR
+    until_ms = NEVER if long_enough else due_ms
+    return found(name, long_enough, until_ms, value=lasted_h, limit=limit_h, unit="h", saw=DOSE)
 
 
 def word(chart: Chart, p: DoseDuration, alert: Alert) -> Wording:

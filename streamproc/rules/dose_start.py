@@ -16,11 +16,13 @@ from streamproc.core.events import Profile
 from streamproc.core.finding import Finding, any_of, found, negated, unknown
 from streamproc.core.opening import Opening
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import PATIENT, Of, sight
 from streamproc.rules.parameters import McgPerKgMin, McgPerMin, MgPerHour, Percent, Seconds
 from streamproc.rules.phrase import minutes
 
 BY_WEIGHT, BY_MINUTE, BY_HOUR = "mcg/kg/min", "mcg/min", "mg/h"
 JUDGED = "start judged"
+OPENING = sight(Of.OPENING)
 WHOLE_PERCENT = 100
 
 
@@ -54,17 +56,18 @@ class Band:
         """Whether an infusion opened in this band."""
         mean = mean_of(opening, self.unit)
         if mean is None:
-            return unknown(f"start in {self.name}", "the dose was unknown, or its beginning was not seen")
+            why = "the dose was unknown, or its beginning was not seen"
+            return unknown(f"start in {self.name}", why, saw=OPENING)
+        limit = float(self.low if mean < self.low else self.high)
+        unit = self.unit.replace("mcg", "ug")
         inside = self.low <= mean <= self.high
-        return found(f"start in {self.name}", inside, value=float(mean), unit=self.unit)
+        return found(f"start in {self.name}", inside, value=float(mean), limit=limit, unit=unit, saw=OPENING)
 
 
 def judge(chart: Chart, p: DoseStart) -> Judgement:
-    alert = chart.alert("DOSE-START")
-    seen = found("acknowledged", alert.open and alert.acknowledged_ms is not None)
     return Judgement(
         levels=(Level(Priority.INFO, started_outside(chart, p)),),
-        clears=(Clear(seen), Clear(chart.infusion_over())),
+        clears=(Clear(chart.acknowledged("DOSE-START")), Clear(chart.infusion_over())),
     )
 
 
@@ -72,13 +75,15 @@ def started_outside(chart: Chart, p: DoseStart) -> Finding:
     """Whether the infusion opened outside every band of its profile; judged once, when the start is over."""
     opening, due_ms = chart.opening(p.start_s)
     if opening is None:
-        return found("start outside its band", False, due_ms)
+        return found("start outside its band", False, due_ms, value="not over", saw=OPENING)
     if chart.noted.get(JUDGED) == opening.began_ms:
-        return found("start outside its band", chart.alert("DOSE-START").open)
+        outside = chart.is_open("DOSE-START")
+        return found("start outside its band", outside, value="judged already", saw=OPENING)
     chart.noted[JUDGED] = opening.began_ms
     usual = bands(chart, p)
     if not usual:
-        return unknown("start outside its band", "no start dose is given for a child under this profile")
+        why = "no start dose is given for a child under this profile"
+        return unknown("start outside its band", why, saw=PATIENT)
     return negated(any_of(*(band.holds(opening) for band in usual)))
 
 

@@ -16,11 +16,13 @@ from streamproc.core.dose import NANO, exact
 from streamproc.core.finding import Finding, found, unknown
 from streamproc.core.ladder import Step
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import DOSE, Of, sight
 from streamproc.rules.parameters import Factor, Percent
 
 BEFORE, AFTER, BY_WEIGHT = "dose before the step", "dose after the step", "step is by weight"
 ONLY_A_STEP, THE_WEIGHT = "step", "the weight"
 WHOLE_PERCENT = 100
+LAST_STEP = sight(Of.STEP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,9 @@ def judge(chart: Chart, p: DoseStep) -> Judgement:
         _forget(chart)
     if leap is not None:
         _remember(chart, leap)
-    seen = found("acknowledged", alert.open and alert.acknowledged_ms is not None)
     return Judgement(
-        levels=(Level(Priority.HIGH, found("dose leapt", leap is not None)),),
-        clears=(Clear(seen), Clear(back(chart, p), unlatches=True)),
+        levels=(Level(Priority.HIGH, _leapt(chart, p, leap is not None)),),
+        clears=(Clear(chart.acknowledged("DOSE-STEP")), Clear(back(chart, p), unlatches=True)),
         variant=alert.variant if leap is None else suspicion(chart, p, leap),
     )
 
@@ -59,17 +60,28 @@ def newest_leap(chart: Chart, p: DoseStep) -> Step | None:
     return step if 2 * high + 1 >= exact(p.factor) * (2 * low - 1) else None
 
 
+def _leapt(chart: Chart, p: DoseStep, leapt: bool) -> Finding:
+    """The finding of the last step, as the factor by which it moved the dose."""
+    step = chart.course.newest_step
+    told: str | float = "no step"
+    if step is not None:
+        low, high = sorted(step.amounts)
+        told = high / low
+    return found("dose leapt", leapt, value=told, limit=p.factor, unit="1", saw=LAST_STEP)
+
+
 def back(chart: Chart, p: DoseStep) -> Finding:
     """Whether the dose is near what it was before the leap."""
     before, dose = chart.noted.get(BEFORE), chart.dose
     if before is None or dose is None:
-        return found("dose back", False)
+        return found("dose back", False, value="no step", limit=p.back_factor, unit="1", saw=DOSE)
     amount = dose.per_kg_nano if chart.noted[BY_WEIGHT] else dose.per_min_nano
     if amount is None:
-        return unknown("dose back", why_unknown(dose))
+        return unknown("dose back", why_unknown(dose), saw=DOSE)
     low, high = sorted((before, amount))
     near = 2 * high - 1 <= exact(p.back_factor) * (2 * low + 1)
-    return found("dose back", near, value=amount / NANO, limit=before / NANO)
+    told = high / low if low else "stopped"
+    return found("dose back", near, value=told, limit=p.back_factor, unit="1", saw=DOSE)
 
 
 def suspicion(chart: Chart, p: DoseStep, leap: Step) -> str:

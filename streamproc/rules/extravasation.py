@@ -13,6 +13,7 @@ from streamproc.core.events import ObservationKind
 from streamproc.core.finding import Finding, any_of, found, negated
 from streamproc.core.infusion import Channel
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import DOSE, Of, sight
 from streamproc.core.terms import PumpAlarm
 from streamproc.rules.parameters import Mg, MgPerKg, Ml
 
@@ -51,7 +52,7 @@ def judge(chart: Chart, p: Extravasation) -> Judgement:
         chart.noted[SEEN] = alert.acknowledged_ms
     observed, occluded = _observed(chart), _occluded(chart)
     cause = any_of(observed, occluded)
-    seen = found("acknowledged", alert.acknowledged_ms is not None)
+    seen = chart.acknowledged("EXTRAVASATION")
     return Judgement(
         levels=(Level(Priority.HIGH, cause),),
         clears=(Clear(any_of(seen, negated(cause))),),
@@ -62,15 +63,21 @@ def judge(chart: Chart, p: Extravasation) -> Judgement:
 def _observed(chart: Chart) -> Finding:
     """Whether the newest observation says so, and came after the last one was dealt with."""
     newest = chart.observations.last(ObservationKind.EXTRAVASATION)
-    there = newest is not None and newest.present and not _dealt_with(newest.time_ms, chart)
-    return found("extravasation", there)
+    saw = sight(Of.READINGS, ObservationKind.EXTRAVASATION)
+    if newest is None:
+        return found("extravasation", False, value="never observed", saw=saw)
+    there = newest.present and not _dealt_with(newest.time_ms, chart)
+    return found("extravasation", there, value=str(newest.value), saw=saw)
 
 
 def _occluded(chart: Chart) -> Finding:
     """Whether a peripheral line of norepinephrine is occluded since the last alert was dealt with."""
-    now = any(_is_occluded_peripheral(chart, bag) for bag in chart.infusions.channels.values())
-    since_ms = chart.met_since("EXTRAVASATION occlusion", found("occluded", now))
-    return found("peripheral occlusion", since_ms is not None and not _dealt_with(since_ms, chart))
+    bags = sorted(chart.infusions.channels.items())
+    told = ", ".join(name for name, bag in bags if _is_occluded_peripheral(chart, bag)) or "none"
+    now = found("peripheral occlusion", told != "none", value=told, saw=DOSE)
+    since_ms = chart.met_since("EXTRAVASATION occlusion", now)
+    unseen = since_ms is not None and not _dealt_with(since_ms, chart)
+    return found("peripheral occlusion", unseen, value=told, saw=DOSE)
 
 
 def _dealt_with(at_ms: int, chart: Chart) -> bool:

@@ -14,12 +14,14 @@ from streamproc.core.events import ObservationKind
 from streamproc.core.finding import Finding, all_of, any_of, found, negated, unknown
 from streamproc.core.observations import Reading
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import Of, sight
 from streamproc.rules.parameters import Ml, MlPerKg, Seconds
 from streamproc.rules.phrase import SECONDS_PER_HOUR
 
 NOT_CHARTED = "no fluid charted"
 EMERGENCY = "emergency"
 SHORT = "short"
+NEWEST_BOLUS = sight(Of.READINGS, ObservationKind.FLUID_BOLUS)
 
 ADVICE = {
     NOT_CHARTED: (
@@ -46,7 +48,8 @@ class FluidFirst:
 
 def judge(chart: Chart, p: FluidFirst) -> Judgement:
     treated = chart.under_way(chart.terms.titrated_drug)
-    charted = found("fluid charted", bool(chart.observations.of(ObservationKind.FLUID_BOLUS)))
+    boluses = len(chart.observations.of(ObservationKind.FLUID_BOLUS))
+    charted = found("fluid charted", boluses > 0, value=boluses, limit=1, unit="1", saw=NEWEST_BOLUS)
     reached = _reached(chart, p, treated)
     emergency = chart.open_within("SBP-CRIT", ms(p.emergency_s))
     short = negated(reached)
@@ -63,10 +66,12 @@ def judge(chart: Chart, p: FluidFirst) -> Judgement:
 def _reached(chart: Chart, p: FluidFirst, treated: Finding) -> Finding:
     """Whether the volume was there at any instant of this infusion."""
     need_ml, given_ml = volume_needed_ml(chart, p), crystalloid_ml(chart, p)
+    saw = sight(Of.SINCE, ObservationKind.FLUID_BOLUS, ms(p.look_back_s))
     if need_ml is None:
-        enough = unknown("fluid volume", "no weight is known")
+        enough = unknown("fluid volume", "no weight is known", saw=saw)
     else:
-        enough = found("fluid volume", given_ml >= need_ml, value=given_ml, limit=need_ml, unit="mL")
+        reached = given_ml >= need_ml
+        enough = found("fluid volume", reached, value=given_ml, limit=need_ml, unit="mL", saw=saw)
     began_ms = chart.met_since("FLUID-FIRST infusion", treated)
     return enough if began_ms is None else chart.ever_since("FLUID-FIRST volume", enough, began_ms)
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
-from streamproc.core.events import ObservationKind
+from streamproc.core.events import MILLI, ObservationKind
 from streamproc.core.finding import NEVER, Finding, found, negated
 from streamproc.core.observations import Reading
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import Of, sight
 from streamproc.rules.parameters import Seconds
+
+NEWEST_BOLUS = sight(Of.CRYSTALLOID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,10 @@ def judge(chart: Chart, p: FluidType) -> Judgement:
     alert, bolus = chart.alert("FLUID-TYPE"), _newest_crystalloid(chart)
     saline = _saline(chart, p, bolus)
     told = not alert.open and bolus is not None and alert.variant == str(bolus.time_ms)
-    seen = found("acknowledged", alert.acknowledged_ms is not None)
+    already = found("told", False, value="already", saw=NEWEST_BOLUS)
     return Judgement(
-        levels=(Level(Priority.INFO, found("told", False) if told else saline),),
-        clears=(Clear(seen), Clear(negated(saline))),
+        levels=(Level(Priority.INFO, already if told else saline),),
+        clears=(Clear(chart.acknowledged("FLUID-TYPE")), Clear(negated(saline))),
         variant="" if bolus is None else str(bolus.time_ms),
     )
 
@@ -39,10 +42,14 @@ def _saline(chart: Chart, p: FluidType, bolus: Reading | None) -> Finding:
     """Whether the newest crystalloid is saline, where a balanced one could be given, and not long ago."""
     site = chart.terms.site
     if bolus is None or not site.balanced_fluids or not site.is_saline(bolus.fluid):
-        return found("saline bolus", False)
+        fluid = "none" if bolus is None else bolus.fluid or "unnamed"
+        return found("saline bolus", False, value=fluid, saw=NEWEST_BOLUS)
     ends_ms = bolus.time_ms + ms(p.look_back_s)
-    recent = chart.now_ms < ends_ms
-    return found("saline bolus", recent, ends_ms if recent else NEVER, bolus.figure, unit="mL")
+    recent, age_s = chart.now_ms < ends_ms, (chart.now_ms - bolus.time_ms) / MILLI
+    until_ms = ends_ms if recent else NEVER
+    return found(
+        "saline bolus", recent, until_ms, value=age_s, limit=p.look_back_s, unit="s", saw=NEWEST_BOLUS
+    )
 
 
 def _newest_crystalloid(chart: Chart) -> Reading | None:

@@ -13,14 +13,16 @@ from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, milli, ms, nano, why_unknown
 from streamproc.core.dose import MINUTES_PER_HOUR, NANO, UG_PER_MG, Dose
 from streamproc.core.events import MILLI, ObservationKind, Profile
-from streamproc.core.finding import Finding, all_of, any_of, found, negated, unknown
+from streamproc.core.finding import NEVER, Finding, all_of, any_of, found, negated, unknown
 from streamproc.core.ladder import Step
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import DOSE, Of, sight
 from streamproc.rules.parameters import MgPerHour, MlPerHour, Mmhg, Seconds
 from streamproc.rules.phrase import map_figure, mean_map_mmhg
 
 SECONDS_PER_HOUR = 3600
 AT_MAXIMUM = "at maximum"
+LAST_STEP = sight(Of.STEP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,15 @@ def stepped_astray(chart: Chart, p: HrsStep, under_since_ms: int) -> Finding:
     step, alert = chart.course.by_rate.last, chart.alert("HRS-STEP")
     told = step is not None and alert.ended_ms is not None and step.at_ms <= alert.ended_ms
     if step is None or step.at_ms < under_since_ms or not _up(step) or (told and not alert.open):
-        return found("step too large or too soon", False)
+        return found("step up", False, value="none to judge", saw=LAST_STEP)
     size = (_nano_mg_per_h(step.after) or 0) - (_nano_mg_per_h(step.before) or 0)
-    soon = since_last_ms(chart, step) < ms(p.interval_s)
-    large = size > nano(p.step_max_mg_per_h)
-    return found("step too large or too soon", large or soon, value=size / NANO, limit=p.step_max_mg_per_h)
+    large, most = size > nano(p.step_max_mg_per_h), p.step_max_mg_per_h
+    waited_ms, least_s = since_last_ms(chart, step), p.interval_s
+    soon = waited_ms < ms(least_s)
+    return any_of(
+        found("step too large", large, value=size / NANO, limit=most, unit="mg/h", saw=LAST_STEP),
+        found("step too soon", soon, value=waited_ms / MILLI, limit=least_s, unit="s", saw=LAST_STEP),
+    )
 
 
 def since_last_ms(chart: Chart, step: Step) -> int:
@@ -111,13 +117,13 @@ def judge_response(chart: Chart, p: HrsResponse) -> Judgement:
 
 def step_is_due(chart: Chart, p: HrsResponse) -> Finding:
     """Whether the infusion has run for the time between steps since its start or its last change."""
+    name, limit, changed_ms = "next step due", p.interval_s, last_change_ms(chart)
     if not chart.course.under_way(chart.now_ms):
-        return found("next step due", False)
-    due_ms = last_change_ms(chart) + ms(p.interval_s)
-    until_ms = chart.course.grace_ends_after(chart.now_ms)
-    if chart.now_ms < due_ms:
-        return found("next step due", False, min(until_ms, due_ms))
-    return found("next step due", True, until_ms)
+        return found(name, False, value="infusion over", limit=limit, unit="s", saw=LAST_STEP)
+    due_ms, until_ms = changed_ms + ms(limit), chart.course.grace_ends_after(chart.now_ms)
+    due, age_s = chart.now_ms >= due_ms, (chart.now_ms - changed_ms) / MILLI
+    asked_ms = until_ms if due else min(until_ms, due_ms)
+    return found(name, due, asked_ms, value=age_s, limit=limit, unit="s", saw=LAST_STEP)
 
 
 def last_change_ms(chart: Chart) -> int:
@@ -129,10 +135,13 @@ def last_change_ms(chart: Chart) -> int:
 def responded(chart: Chart, p: HrsStep | HrsResponse, baseline: int | None, since_ms: int) -> Finding:
     """Whether, in a window wholly after the last change, MAP has risen enough or urine flows."""
     settled_ms = since_ms + ms(p.window_s)
-    settled = found("window after the step", chart.now_ms >= settled_ms)
-    if not settled.met:
-        settled = settled.until(settled_ms)
-    rise = unknown("MAP rise", "MAP before the infusion was not heard")
+    over, since_s = chart.now_ms >= settled_ms, (chart.now_ms - since_ms) / MILLI
+    until_ms = NEVER if over else settled_ms
+    settled = found(
+        "window after the step", over, until_ms, value=since_s, limit=p.window_s, unit="s", saw=LAST_STEP
+    )
+    saw = sight(Of.MAP, "", ms(p.window_s))
+    rise = unknown("MAP rise", "MAP before the infusion was not heard", saw=saw)
     if baseline is not None:
         rise = negated(chart.mean_map_below(baseline + milli(p.map_rise_mmhg), p.window_s))
     return all_of(settled, any_of(all_of(rise, chart.map_heard()), urine_above(chart, p, since_ms)))
@@ -140,26 +149,27 @@ def responded(chart: Chart, p: HrsStep | HrsResponse, baseline: int | None, sinc
 
 def urine_above(chart: Chart, p: HrsStep | HrsResponse, since_ms: int) -> Finding:
     """Whether urine measured after the last change is above the limit, over the time between steps."""
-    kind = ObservationKind.URINE_OUTPUT
+    kind, saw = ObservationKind.URINE_OUTPUT, sight(Of.SUM, ObservationKind.URINE_OUTPUT, ms(p.interval_s))
     newest = chart.observations.last(kind)
     if newest is None or newest.time_ms <= since_ms:
-        return unknown("urine", "not measured since the last change")
+        return unknown("urine above", "not measured since the last change", saw=saw)
     volume_ml = chart.observations.sum_before(kind, newest.time_ms, ms(p.interval_s))
     if volume_ml is None:
-        return unknown("urine", "not measured for the whole of the time")
+        return unknown("urine above", "not measured for the whole of the time", saw=saw)
     ml_per_h = float(volume_ml * SECONDS_PER_HOUR / p.interval_s)
-    return found("urine", ml_per_h > p.urine_ml_per_h, value=ml_per_h, limit=p.urine_ml_per_h, unit="mL/h")
+    limit = p.urine_ml_per_h
+    return found("urine above", ml_per_h > limit, value=ml_per_h, limit=limit, unit="mL/h", saw=saw)
 
 
 def mg_per_h_above(chart: Chart, limit: float) -> Finding:
     """Whether norepinephrine flows at more than a rate in mg/h of base."""
     dose = chart.dose
     if dose is None:
-        return found("mg/h", False)
+        return found("mg/h above", False, value=0, limit=limit, unit="mg/h", saw=DOSE)
     rate = _nano_mg_per_h(dose)
     if rate is None:
-        return unknown("mg/h", why_unknown(dose))
-    return found("mg/h", rate > nano(limit), value=rate / NANO, limit=limit, unit="mg/h")
+        return unknown("mg/h above", why_unknown(dose), saw=DOSE)
+    return found("mg/h above", rate > nano(limit), value=rate / NANO, limit=limit, unit="mg/h", saw=DOSE)
 
 
 def _not_here(priority: Priority, profile: Finding) -> Judgement:

@@ -9,6 +9,7 @@ from streamproc.core.chart import Chart, Reads
 from streamproc.core.finding import Finding, found, negated, unknown
 from streamproc.core.infusion import Channel
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import ALL_PUMPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,12 @@ def _mixed(chart: Chart) -> Finding:
     """Whether both infuse on one line id; unknown where a line that matters has no id."""
     ours, alkaline = _bags(chart)
     if not ours or not alkaline:
-        return found("same line", False)
+        return found("same line", False, value="not both run", saw=ALL_PUMPS)
     if where := _where(chart):
-        return found("same line", True, value=where)
+        return found("same line", True, value=where, saw=ALL_PUMPS)
     if any(bag.status.line is None for bag in [*ours, *alkaline]):
-        return unknown("same line", "a pump does not say which line it is on")
-    return found("same line", False)
+        return unknown("same line", "a pump does not say which line it is on", saw=ALL_PUMPS)
+    return found("same line", False, value="other lines", saw=ALL_PUMPS)
 
 
 def _bags(chart: Chart) -> tuple[list[Channel], list[Channel]]:

@@ -13,6 +13,7 @@ from streamproc.core.events import ObservationKind
 from streamproc.core.finding import Finding, all_of, any_of, found, negated, unknown
 from streamproc.core.observations import Reading
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import Of, sight
 from streamproc.rules.parameters import MlPerHour, MlPerKgPerHour, Seconds
 from streamproc.rules.phrase import SECONDS_PER_HOUR
 from streamproc.rules.signs import Signs, mended, shown_signs
@@ -48,11 +49,12 @@ def _signs(chart: Chart, p: Perfusion) -> Signs:
 def _urine_low(chart: Chart, p: Perfusion) -> Finding:
     """Whether less than enough came in the whole window that ends with the newest reading."""
     given, limit = urine_ml_per_h(chart, p.urine_window_s), _limit_ml_per_h(chart, p)
+    saw = sight(Of.SUM, ObservationKind.URINE_OUTPUT, ms(p.urine_window_s))
     if given is None:
-        return unknown(URINE, f"not measured over {p.urine_window_s // SECONDS_PER_HOUR} h")
+        return unknown(URINE, f"not measured over {p.urine_window_s // SECONDS_PER_HOUR} h", saw=saw)
     if limit is None:
-        return unknown(URINE, "no weight is known")
-    return found(URINE, given < limit, value=given, limit=limit, unit="mL/h")
+        return unknown(URINE, "no weight is known", saw=saw)
+    return found(URINE, given < limit, value=given, limit=limit, unit="mL/h", saw=saw)
 
 
 def urine_ml_per_h(chart: Chart, window_s: int) -> float | None:

@@ -12,6 +12,7 @@ from streamproc.core.chart import Chart, Reads, milli, ms
 from streamproc.core.events import MILLI, ObservationKind
 from streamproc.core.finding import Finding, all_of, negated, unknown
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import PATIENT
 from streamproc.rules.parameters import Mmhg, Seconds
 from streamproc.rules.phrase import minutes, shown
 
@@ -35,7 +36,7 @@ def judge(chart: Chart, p: SbpCeiling) -> Judgement:
 def _above_ceiling(chart: Chart, p: SbpCeiling) -> Finding:
     ceiling = _ceiling_mmhg(chart, p)
     if ceiling is None:
-        return unknown("systolic above ceiling", "no baseline systolic pressure is known")
+        return unknown("systolic above ceiling", "no baseline systolic pressure is known", saw=PATIENT)
     return chart.mean_systolic_above(milli(ceiling), p.window_s)
 
 

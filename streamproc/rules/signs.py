@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from streamproc.core.alert import Alert
 from streamproc.core.finding import Finding, all_of, found, negated
+from streamproc.core.sight import Of, sight
 
 Signs = Mapping[str, Finding]
 """Each sign by the words that tell of it."""
@@ -25,6 +26,6 @@ def shown_signs(signs: Signs, alert: Alert) -> str:
 def mended(signs: Signs, alert: Alert) -> Finding:
     """Whether none of an open alert's signs is there any more."""
     if not alert.open:
-        return found("mended", False)
+        return found("mended", False, value="no alert is open", saw=sight(Of.ALERTS))
     told = alert.variant.split(BETWEEN)
     return all_of(*(negated(sign) for name, sign in signs.items() if sign.met or name in told))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
-from streamproc.core.finding import Finding, found, negated
+from streamproc.core.finding import NEVER, Finding, found, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import BED
 from streamproc.rules.parameters import Seconds
 from streamproc.rules.phrase import minutes
 
@@ -27,11 +28,12 @@ def judge(chart: Chart, p: TechBedSilent) -> Judgement:
 def never_heard(chart: Chart, after_s: int) -> Finding:
     """Whether the bed is expected, since the start or an admission, and was not heard in time."""
     if chart.waiting_since_ms is None or chart.stay_heard_ms is not None:
-        return found("never heard", False)
-    due_ms = chart.waiting_since_ms + ms(after_s)
-    if chart.now_ms < due_ms:
-        return found("never heard", False, due_ms)
-    return found("never heard", True, value=(chart.now_ms - chart.waiting_since_ms) / 1000, limit=after_s)
+        told = "not expected" if chart.stay_heard_ms is None else "heard"
+        return found("never heard", False, value=told, limit=after_s, unit="s", saw=BED)
+    due_ms, waited_s = chart.waiting_since_ms + ms(after_s), (chart.now_ms - chart.waiting_since_ms) / 1000
+    silent = chart.now_ms >= due_ms
+    until_ms = NEVER if silent else due_ms
+    return found("never heard", silent, until_ms, value=waited_s, limit=after_s, unit="s", saw=BED)
 
 
 def word(chart: Chart, p: TechBedSilent, alert: Alert) -> Wording:

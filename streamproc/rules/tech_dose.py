@@ -13,6 +13,7 @@ from streamproc.core.chart import Chart, Reads
 from streamproc.core.dose import SENTENCES, DoseUnknown
 from streamproc.core.finding import Finding, found, negated, unknown
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import DOSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ def dose_in_the_dark(chart: Chart) -> Finding:
     """Whether norepinephrine infuses at a dose that is unknown for another reason than lost contact."""
     reasons = chart.infusions.reasons_unknown(chart.terms.titrated_drug)
     if DoseUnknown.CONTACT_LOST in reasons and len(set(reasons)) == 1:
-        return unknown("dose unknown", SENTENCES[DoseUnknown.CONTACT_LOST])
-    return found("dose unknown", bool(reasons), value=_reason(chart) or "known")
+        return unknown("dose unknown", SENTENCES[DoseUnknown.CONTACT_LOST], saw=DOSE)
+    return found("dose unknown", bool(reasons), value=_reason(chart) or "known", saw=DOSE)
 
 
 def _reason(chart: Chart) -> DoseUnknown | None:

@@ -8,8 +8,11 @@ from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
 from streamproc.core.finding import Finding, any_of, found, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import Of, Sight, sight
 from streamproc.rules.parameters import Seconds
 from streamproc.rules.phrase import minutes
+
+MISSING, UNWATCHED = sight(Of.GAP), sight(Of.UNWATCHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,7 @@ class TechGap:
 
 def judge(chart: Chart, p: TechGap) -> Judgement:
     gap = any_of(recently_missing(chart, p), recently_unwatched(chart, p))
-    alert = chart.alert("TECH-GAP")
-    seen = found("acknowledged", alert.open and alert.acknowledged_ms is not None)
+    seen = chart.acknowledged("TECH-GAP")
     return Judgement(
         levels=(Level(Priority.LOW, gap),),
         clears=(Clear(any_of(seen, negated(gap))),),
@@ -35,26 +37,30 @@ def recently_missing(chart: Chart, p: TechGap) -> Finding:
     """Whether messages were found missing not long ago, and that has not been acknowledged already."""
     gap = chart.gap
     if gap is None:
-        return found("messages missing", False)
-    return _recently(chart, p, "messages missing", gap.noticed_ms, gap.messages)
+        return found("messages missing", False, value=0, limit=0, unit="1", saw=MISSING)
+    return _recently(chart, p, "messages missing", gap.noticed_ms, gap.messages, "1", MISSING)
 
 
 def recently_unwatched(chart: Chart, p: TechGap) -> Finding:
     """Whether the bed was not watched until not long ago, and that has not been acknowledged already."""
     gap = chart.unwatched
     if gap is None:
-        return found("not watched", False)
-    return _recently(chart, p, "not watched", gap.time_ms, (gap.until_ms - gap.from_ms) / 1000)
+        return found("not watched", False, value=0, limit=0, unit="s", saw=UNWATCHED)
+    return _recently(
+        chart, p, "not watched", gap.time_ms, (gap.until_ms - gap.from_ms) / 1000, "s", UNWATCHED
+    )
 
 
-def _recently(chart: Chart, p: TechGap, name: str, noticed_ms: int, value: float) -> Finding:
+def _recently(
+    chart: Chart, p: TechGap, name: str, noticed_ms: int, value: float, unit: str, saw: Sight
+) -> Finding:
     """What is over by itself, or was told by an alert that has ended, does not raise another."""
     alert = chart.alert("TECH-GAP")
     told = not alert.open and alert.ended_ms is not None and noticed_ms <= alert.ended_ms
     until_ms = noticed_ms + ms(p.shown_s)
     if told or chart.now_ms >= until_ms:
-        return found(name, False)
-    return found(name, True, until_ms, value, 0)
+        return found(name, False, value="told, or long ago", limit=0, unit=unit, saw=saw)
+    return found(name, True, until_ms, value=value, limit=0, unit=unit, saw=saw)
 
 
 def word(chart: Chart, p: TechGap, alert: Alert) -> Wording:

@@ -13,9 +13,12 @@ from streamproc.core.chart import Chart, Reads
 from streamproc.core.finding import Finding, any_of, found, negated, unknown
 from streamproc.core.infusion import Channel
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import ALL_PUMPS, Of, sight
 from streamproc.core.terms import PumpAlarm
 from streamproc.rules.parameters import Seconds
 from streamproc.rules.phrase import SECONDS_PER_MINUTE, minutes
+
+NO_PUMP = found("pump trouble", False, value="none else", saw=ALL_PUMPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class TechPump:
 
 def judge(chart: Chart, p: TechPump) -> Judgement:
     channels = [channel for _, channel in sorted(chart.infusions.channels.items())]
-    wrong = any_of(*(troubled(chart, p, channel) for channel in channels), found("pump trouble", False))
+    wrong = any_of(*(troubled(chart, p, channel) for channel in channels), NO_PUMP)
     variant = "; ".join(_troubles(chart, p)) or chart.alert("TECH-PUMP").variant
     return Judgement(
         levels=(Level(Priority.MEDIUM, wrong),), clears=(Clear(negated(wrong)),), variant=variant
@@ -37,10 +40,12 @@ def judge(chart: Chart, p: TechPump) -> Judgement:
 def troubled(chart: Chart, p: TechPump, channel: Channel) -> Finding:
     """Whether a channel alarms or is near its end; unknown where a lost one last said so."""
     alarms = ", ".join(channel.status.alarms)
-    alarm = found(f"alarm of channel {channel.status.channel}", bool(alarms), value=alarms or "none")
+    name = channel.status.channel
+    saw = sight(Of.CHANNEL, name)
+    alarm = found(f"alarm of channel {name}", bool(alarms), value=alarms or "none", saw=saw)
     trouble = any_of(alarm, near_end(chart, p, channel))
     if channel.lost and trouble.met:
-        return unknown(f"channel {channel.status.channel}", "it is out of contact since it alarmed")
+        return unknown(f"channel {name}", "it is out of contact since it alarmed", saw=saw)
     return trouble
 
 
@@ -48,7 +53,8 @@ def near_end(chart: Chart, p: TechPump, channel: Channel) -> Finding:
     """Whether what is left of a running norepinephrine bag lasts less than the limit."""
     status, terms = channel.status, chart.terms
     if not channel.infusing or status.drug != terms.titrated_drug:
-        return found(f"bag of channel {status.channel}", False)
+        saw = sight(Of.CHANNEL, status.channel)
+        return found(f"bag of channel {status.channel}", False, value="not asked", saw=saw)
     return lasts_less_than(p.near_end_s, status, terms.drugs[status.drug], chart.infusions.weight_kg)
 
 

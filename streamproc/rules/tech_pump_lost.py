@@ -8,6 +8,7 @@ from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads
 from streamproc.core.finding import Finding, found, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import ALL_PUMPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ def judge(chart: Chart, p: TechPumpLost) -> Judgement:
 def any_pump_lost(chart: Chart) -> Finding:
     """Whether a channel that last reported `infusing`, of any drug, is out of contact."""
     lost = _lost_channels(chart)
-    return found("pump silent", bool(lost), value=", ".join(lost) or "none")
+    return found("pump silent", bool(lost), value=", ".join(lost) or "none", saw=ALL_PUMPS)
 
 
 def _lost_channels(chart: Chart) -> list[str]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
 from streamproc.core.dose import exact
-from streamproc.core.events import ObservationKind
+from streamproc.core.events import MILLI, ObservationKind
 from streamproc.core.finding import NEVER, Finding, all_of, any_of, found, unknown
 from streamproc.core.observations import Reading
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import DOSE, Of, sight
 from streamproc.rules.parameters import RefillSeconds, Seconds, Share
 from streamproc.rules.phrase import SECONDS_PER_HOUR
 from streamproc.rules.signs import Signs, mended, shown_signs
@@ -46,34 +47,38 @@ def _signs(chart: Chart, p: Vasoconstriction) -> Signs:
 
 
 def _refill_poor(chart: Chart, p: Vasoconstriction) -> Finding:
-    newest = chart.observations.last(ObservationKind.CAPILLARY_REFILL)
+    newest, limit = chart.observations.last(ObservationKind.CAPILLARY_REFILL), p.refill_max_s
+    saw = sight(Of.READINGS, ObservationKind.CAPILLARY_REFILL)
     if newest is None:
-        return unknown(REFILL, "never observed")
-    return found(REFILL, newest.figure > p.refill_max_s, value=newest.figure, limit=p.refill_max_s, unit="s")
+        return unknown(REFILL, "never observed", saw=saw)
+    return found(REFILL, newest.figure > limit, value=newest.figure, limit=limit, unit="s", saw=saw)
 
 
 def _urine_falling(chart: Chart, p: Vasoconstriction) -> Finding:
     """Whether the span that ends with the newest reading gave less than a share of the span before."""
     kind, seen = ObservationKind.URINE_OUTPUT, chart.observations
     newest, span_ms = seen.last(kind), ms(p.urine_span_s)
+    saw = sight(Of.SUM, kind, 2 * span_ms)
     if newest is None:
-        return unknown(URINE, "never measured")
+        return unknown(URINE, "never measured", saw=saw)
     before = seen.sum_before(kind, newest.time_ms - span_ms, span_ms)
     now = seen.sum_before(kind, newest.time_ms, span_ms)
     if before is None or now is None:
-        return unknown(URINE, f"not measured over twice {p.urine_span_s // SECONDS_PER_HOUR} h")
+        return unknown(URINE, f"not measured over twice {p.urine_span_s // SECONDS_PER_HOUR} h", saw=saw)
     limit = exact(p.urine_share) * before
-    return found(URINE, now < limit, value=float(now), limit=float(limit), unit="mL")
+    return found(URINE, now < limit, value=float(now), limit=float(limit), unit="mL", saw=saw)
 
 
 def _dose_rising(chart: Chart, p: Vasoconstriction) -> Finding:
     """Whether the last change of the dose was an increase, not long ago."""
     titration = chart.norepinephrine
     if titration.changed_ms is None or not titration.changed_up:
-        return found("dose rising", False)
-    ends_ms = titration.changed_ms + ms(p.rising_for_s)
-    rising = chart.now_ms < ends_ms
-    return found("dose rising", rising, ends_ms if rising else NEVER)
+        told = "last change was down" if titration.changed_ms is not None else "no change"
+        return found("dose rising", False, value=told, limit=p.rising_for_s, unit="s", saw=DOSE)
+    ends_ms, age_s = titration.changed_ms + ms(p.rising_for_s), (chart.now_ms - titration.changed_ms) / MILLI
+    rising, limit = chart.now_ms < ends_ms, p.rising_for_s
+    until_ms = ends_ms if rising else NEVER
+    return found("dose rising", rising, until_ms, value=age_s, limit=limit, unit="s", saw=DOSE)
 
 
 def word(chart: Chart, p: Vasoconstriction, alert: Alert) -> Wording:

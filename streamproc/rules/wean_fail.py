@@ -13,6 +13,7 @@ from streamproc.core.dose import NANO
 from streamproc.core.events import MILLI
 from streamproc.core.finding import Finding, all_of, found, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import Of, sight
 from streamproc.rules.parameters import Mmhg, Seconds
 from streamproc.rules.phrase import below, map_figure, mean_map_mmhg, minutes
 
@@ -41,10 +42,14 @@ def judge(chart: Chart, p: WeanFail) -> Judgement:
 def recently_reduced(chart: Chart) -> Finding:
     """Whether the last change of the dose was a reduction, or a stop, within one weaning interval."""
     reduced_ms, asked_again_ms = reduction_ms(chart), chart.course.grace_ends_after(chart.now_ms)
-    if reduced_ms is None or chart.now_ms >= reduced_ms + chart.terms.peak_span_ms:
-        return found("reduced lately", False, asked_again_ms)
-    until_ms = min(asked_again_ms, reduced_ms + chart.terms.peak_span_ms)
-    return found("reduced lately", True, until_ms, (chart.now_ms - reduced_ms) / MILLI, unit="s")
+    name, within_s = "reduced lately", chart.terms.peak_span_ms / MILLI
+    saw = sight(Of.DOSE, "", chart.terms.peak_span_ms)
+    if reduced_ms is None:
+        return found(name, False, asked_again_ms, value="not reduced", limit=within_s, unit="s", saw=saw)
+    ends_ms, age_s = reduced_ms + chart.terms.peak_span_ms, (chart.now_ms - reduced_ms) / MILLI
+    lately = chart.now_ms < ends_ms
+    until_ms = min(asked_again_ms, ends_ms) if lately else asked_again_ms
+    return found(name, lately, until_ms, value=age_s, limit=within_s, unit="s", saw=saw)
 
 
 def reduction_ms(chart: Chart) -> int | None:

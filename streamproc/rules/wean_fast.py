@@ -9,6 +9,7 @@ from streamproc.core.chart import Chart, Reads, why_unknown
 from streamproc.core.dose import NANO, exact
 from streamproc.core.finding import NEVER, Finding, all_of, found, negated, unknown
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import Of, sight
 from streamproc.rules.parameters import Percent
 from streamproc.rules.phrase import dose_figure, dose_mcg_per_kg_min, minutes
 
@@ -34,20 +35,19 @@ def far_below_peak(chart: Chart, p: WeanFast) -> Finding:
     """Whether the dose is below the allowed part of the highest dose of the look-back.
 
     A peak that is partly unknown is a lower bound: enough to say yes, not enough to say no."""
-    titration = chart.norepinephrine
-    dose = titration.now
+    titration, saw = chart.norepinephrine, sight(Of.DOSE, "", chart.terms.peak_span_ms)
+    dose, name, unit = titration.now, "dose against its peak", "ug/kg/min"
     if dose is None or dose.per_kg_nano is None:
         why = why_unknown(dose) if dose else "no norepinephrine pump was heard"
-        return unknown("dose against its peak", why)
+        return unknown(name, why, saw=saw)
     peak, complete = titration.peak_nano(chart.now_ms)
     ends_ms = titration.peak_ends_ms(chart.now_ms)
     until_ms = NEVER if ends_ms is None else ends_ms
     allowed = peak * exact(p.remaining_percent) * (100 - exact(p.tolerance_percent)) / 10_000
-    if dose.per_kg_nano < allowed:
-        return found("dose against its peak", True, until_ms, dose.per_kg_nano / NANO, float(allowed / NANO))
-    if not complete:
-        return unknown("dose against its peak", "the dose was unknown for a part of the look-back", until_ms)
-    return found("dose against its peak", False, until_ms, dose.per_kg_nano / NANO, float(allowed / NANO))
+    too_low, value = dose.per_kg_nano < allowed, dose.per_kg_nano / NANO
+    if not too_low and not complete:
+        return unknown(name, "the dose was unknown for a part of the look-back", until_ms, saw=saw)
+    return found(name, too_low, until_ms, value=value, limit=float(allowed / NANO), unit=unit, saw=saw)
 
 
 def word(chart: Chart, p: WeanFast, alert: Alert) -> Wording:

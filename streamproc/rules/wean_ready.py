@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
+from streamproc.core.events import MILLI
 from streamproc.core.finding import NEVER, Finding, all_of, found, negated, not_shown, unknown
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import Of, sight
 from streamproc.rules.parameters import McgPerKgMin, Percent, Seconds, Share
 from streamproc.rules.phrase import dose_mcg_per_kg_min, minutes
 
@@ -37,7 +39,7 @@ def ready(chart: Chart, p: WeanReady) -> Finding:
         chart.pressure.trend.coverage_at_least("coverage", p.coverage_min, chart.now_ms, ms(p.held_s)),
         dose_steady(chart, p.held_s),
         chart.no_open_alarm(),
-        found("no step up due", not chart.is_open("HRS-RESPONSE")),
+        negated(chart.open_now("HRS-RESPONSE")),
     )
     return eligible.asked_with(held)  # a spell is only seen to begin and break while it is asked about
 
@@ -46,11 +48,11 @@ def dose_steady(chart: Chart, for_s: int) -> Finding:
     """Whether the dose has been known and unchanged for so long."""
     since_ms = chart.norepinephrine.steady_since_ms()
     if since_ms is None:
-        return unknown("dose steady", "the dose is unknown")
-    due_ms = since_ms + ms(for_s)
-    steady = chart.now_ms >= due_ms
+        return unknown("dose steady", "the dose is unknown", saw=sight(Of.DOSE, "", ms(for_s)))
+    due_ms, steady_s = since_ms + ms(for_s), (chart.now_ms - since_ms) / MILLI
+    steady, saw = chart.now_ms >= due_ms, sight(Of.DOSE, "", ms(for_s))
     until_ms = NEVER if steady else due_ms
-    return found("dose steady", steady, until_ms, (chart.now_ms - since_ms) / 1000, for_s, "s")
+    return found("dose steady", steady, until_ms, value=steady_s, limit=for_s, unit="s", saw=saw)
 
 
 def judge(chart: Chart, p: WeanReady) -> Judgement:

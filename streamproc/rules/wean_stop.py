@@ -14,6 +14,7 @@ from streamproc.core.chart import Chart, Reads, nano
 from streamproc.core.dose import NANO
 from streamproc.core.finding import Finding, all_of, found, unknown
 from streamproc.core.rule import Citation, RuleDefinition, Wording
+from streamproc.core.sight import DOSE
 from streamproc.rules.parameters import McgPerKgMin, Seconds
 from streamproc.rules.phrase import dose_figure, dose_mcg_per_kg_min, map_figure, map_now_mmhg
 
@@ -28,11 +29,12 @@ class WeanStop:
 
 def judge(chart: Chart, p: WeanStop) -> Judgement:
     stopped = stopped_abruptly(chart, p)
-    seen = found("acknowledged", chart.alert("WEAN-STOP").acknowledged_ms is not None)
-    off = found("norepinephrine stopped", chart.norepinephrine.stop is not None)
+    seen, is_off = chart.acknowledged("WEAN-STOP"), chart.norepinephrine.stop is not None
+    off = found("norepinephrine stopped", is_off, value="stopped" if is_off else "no stop", saw=DOSE)
     at_target = all_of(off, chart.map_at_least(chart.target_milli))
     held = chart.unbroken("MAP at target after the stop", at_target, p.map_held_s)
-    resumed = found("infusion resumed", infuses_again(chart))
+    runs = infuses_again(chart)
+    resumed = found("infusion resumed", runs, value="runs" if runs else "does not run", saw=DOSE)
     return Judgement(
         levels=(
             Level(Priority.HIGH, all_of(stopped, chart.map_below(chart.target_milli))),
@@ -55,13 +57,15 @@ def stopped_abruptly(chart: Chart, p: WeanStop) -> Finding:
 
     A pump that said it paused and then fell silent has not been heard to resume: the stop stands."""
     stop, alert = chart.norepinephrine.stop, chart.alert("WEAN-STOP")
+    limit, unit = p.from_mcg_per_kg_min, "ug/kg/min"
     dealt_with = stop is not None and not alert.open and stop.at_ms <= alert.detected_ms
     if stop is None or dealt_with:
-        return found("stopped abruptly", False)
+        told = "no stop" if stop is None else "dealt with"
+        return found("stopped abruptly", False, value=told, limit=limit, unit=unit, saw=DOSE)
     if chart.dose is None or chart.dose.by_last_word_nano is None:
-        return unknown("stopped abruptly", "a pump infuses at an unknown dose")
-    abrupt = stop.from_nano >= nano(p.from_mcg_per_kg_min)
-    return found("stopped abruptly", abrupt, value=stop.from_nano / NANO, limit=p.from_mcg_per_kg_min)
+        return unknown("stopped abruptly", "a pump infuses at an unknown dose", saw=DOSE)
+    abrupt, value = stop.from_nano >= nano(limit), stop.from_nano / NANO
+    return found("stopped abruptly", abrupt, value=value, limit=limit, unit=unit, saw=DOSE)
 
 
 def word(chart: Chart, p: WeanStop, alert: Alert) -> Wording:

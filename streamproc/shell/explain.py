@@ -15,8 +15,10 @@ from pathlib import Path
 from streamproc.config import Settings
 from streamproc.core.alert import Alert, Judgement, Phase
 from streamproc.core.bed import Bed
-from streamproc.core.change import Change, Evidence, evidence_for
-from streamproc.core.finding import Clause, Finding, State
+from streamproc.core.change import Change
+from streamproc.core.chart import Chart
+from streamproc.core.evidence import Evidence, evidence_for
+from streamproc.core.finding import Finding, State
 from streamproc.core.rule import Rule
 from streamproc.rules import RULES
 from streamproc.shell import snapshot
@@ -25,7 +27,8 @@ from streamproc.shell.journal import JOURNAL, JournalView, Message, read_only
 from streamproc.shell.recordings import read_files
 from streamproc.shell.replay import in_order_of_receipt
 from streamproc.wire import encode, rfc3339
-from streamproc.wire.announce import evidence_shown, figure, reasons_against
+from streamproc.wire.alerting import ClauseState
+from streamproc.wire.announce import clauses_shown, evidence_shown, figure, reasons_against
 
 DIMENSIONLESS = "1"
 """UCUM's unit of a mere figure."""
@@ -111,7 +114,7 @@ def explain_rule(past: Past, bed_name: str, rule_id: str, at_ms: int | None) -> 
     alert = bed.alerts[rule_id]
     lines = [f"{rule_id} on {bed_name} at {rfc3339(bed.chart.now_ms)}: {_standing(alert, judgement)}"]
     lines += ["", rule.sentence, ""]
-    lines += _judged(judgement)
+    lines += _judged(bed.chart, judgement)
     lines += _reasons(judgement)
     lines += _evidence(_evidence_of(rule, bed, alert, judgement))
     return "\n".join(lines)
@@ -154,31 +157,38 @@ def _standing(alert: Alert, judgement: Judgement) -> str:
     return "no alert; not met"
 
 
-def _judged(judgement: Judgement) -> list[str]:
+def _judged(chart: Chart, judgement: Judgement) -> list[str]:
     lines = []
     for level in judgement.levels:
         wait = f", for {level.for_ms / 1000:g} s" if level.for_ms else ""
-        lines += [f"{level.priority}{wait}: {level.when.state}", *_clauses(level.when)]
+        lines += [f"{level.priority}{wait}: {level.when.state}", *_clauses(chart, level.when)]
     for clear in judgement.clears:
         wait = f", for {clear.for_ms / 1000:g} s" if clear.for_ms else ""
-        lines += [f"clears{wait}: {clear.when.state}", *_clauses(clear.when)]
+        lines += [f"clears{wait}: {clear.when.state}", *_clauses(chart, clear.when)]
     return lines
 
 
-def _clauses(finding: Finding) -> list[str]:
-    return [f"  {_clause(clause)}" for clause in finding.clauses]
+def _clauses(chart: Chart, finding: Finding) -> list[str]:
+    """Each comparison, and below it what it looked at."""
+    lines = []
+    for clause in clauses_shown(chart, finding):
+        lines += [
+            f"  {_clause(clause)}",
+            f"    {clause.looked_at}: {clause.evidence.model_dump_json(exclude_none=True)}",
+        ]
+    return lines
 
 
-def _clause(clause: Clause) -> str:
+def _clause(clause: ClauseState) -> str:
     """One comparison: its state, value, limit and unit, or why it is unknown."""
     told = f"{clause.state:<8} {clause.name}"
-    if clause.state is State.UNKNOWN:
+    if clause.why is not None:
         return f"{told}: {clause.why}"
     if clause.value is not None:
         told += f": {figure(clause.value)}"
     if clause.limit is not None:
         told += f" against {figure(clause.limit)}"
-    return told if clause.unit in ("", DIMENSIONLESS) else f"{told} {clause.unit}"
+    return told if clause.unit in (None, DIMENSIONLESS) else f"{told} {clause.unit}"
 
 
 def _reasons(judgement: Judgement) -> list[str]:

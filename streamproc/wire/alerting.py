@@ -100,6 +100,39 @@ class Evidence(Message):
     """The charted readings that decided, at most 16."""
 
 
+class NoticedProvenance(Message):
+    """Something that was noticed about a device or the bed."""
+
+    time: Instant
+    what: Prose
+    device: Identifier | None = None
+
+
+class ClauseEvidence(Evidence):
+    """What one clause looked at. An instantaneous value has one sample, and no coverage."""
+
+    patient_context: Instant | None = None
+    """The time of the patient context that was in force."""
+    alerts: list[AlertId] | None = None
+    noticed: list[NoticedProvenance] | None = None
+
+
+class ClauseState(Message):
+    """One comparison that a rule makes: its answer, its figure, its limit, and what it looked at."""
+
+    name: Line
+    state: Literal["met", "not met", "unknown"]
+    """Of this comparison itself; a rule may ask for its opposite."""
+    needed: Literal["met", "not met"] | None = None
+    value: float | Prose | None = None
+    limit: float | Prose | None = None
+    unit: Line | None = None
+    why: Line | None = None
+    """Why it is unknown."""
+    looked_at: Line
+    evidence: ClauseEvidence
+
+
 class Citation(Message):
     """What the rule stands on."""
 
@@ -222,6 +255,8 @@ class WeaningState(Message):
 
     eligible: bool
     reasons: list[Line] = Field(default_factory=list)
+    clauses: list[ClauseState] = Field(default_factory=list)
+    """All of them, also those that are met, as `streamproc explain` shows them."""
     next_ug_per_kg_min: float | None = None
     """The proposed next dose; 0 proposes to stop."""
 

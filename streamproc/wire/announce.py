@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from streamproc.core.bed import Bed
-from streamproc.core.change import Change, ChannelEvidence
-from streamproc.core.change import Evidence as CoreEvidence
+from streamproc.core.change import Change
 from streamproc.core.chart import Chart, why_unknown
 from streamproc.core.dose import NANO
 from streamproc.core.events import MILLI, Quantity
-from streamproc.core.finding import Clause, Finding, State
+from streamproc.core.evidence import ChannelEvidence, seen_by
+from streamproc.core.evidence import Evidence as CoreEvidence
+from streamproc.core.finding import Clause, Figure, Finding, State
 from streamproc.core.observations import Reading
 from streamproc.core.trend import SampleId
 from streamproc.wire.alerting import (
@@ -18,8 +21,11 @@ from streamproc.wire.alerting import (
     ChannelProvenance,
     ChannelState,
     Citation,
+    ClauseEvidence,
+    ClauseState,
     DoseState,
     Evidence,
+    NoticedProvenance,
     ObservationProvenance,
     OpenAlert,
     PressureState,
@@ -86,19 +92,56 @@ def _time(at_ms: int | None) -> str | None:
 
 def evidence_shown(evidence: CoreEvidence) -> Evidence:
     """What an alert was decided from, as the contract has it."""
-    dose = [_channel(channel) for channel in evidence.channels] or None
-    observed = [_observed(reading) for reading in evidence.observed] or None
+    return Evidence(**_shown(evidence))
+
+
+def _shown(evidence: CoreEvidence) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "dose_ug_per_kg_min": evidence.dose_per_kg_min,
+        "dose": [_channel(channel) for channel in evidence.channels] or None,
+        "observations": [_observed(reading) for reading in evidence.observed] or None,
+    }
     window = evidence.map
     if window is None:
-        return Evidence(dose_ug_per_kg_min=evidence.dose_per_kg_min, dose=dose, observations=observed)
-    return Evidence(
-        window_start=rfc3339(window.start_ms),
-        window_end=rfc3339(window.end_ms),
-        coverage=window.coverage,
-        samples=Samples(first=_ref(window.first), last=_ref(window.last), count=window.count),
-        dose_ug_per_kg_min=evidence.dose_per_kg_min,
-        dose=dose,
-        observations=observed,
+        return shown
+    shown |= {"window_start": rfc3339(window.start_ms), "window_end": rfc3339(window.end_ms)}
+    if window.count or window.coverage is not None:
+        samples = Samples(first=_ref(window.first), last=_ref(window.last), count=window.count)
+        shown |= {"coverage": window.coverage, "samples": samples}
+    return shown
+
+
+def clauses_shown(chart: Chart, finding: Finding) -> list[ClauseState]:
+    """Every comparison of a finding, with its figures and what it looked at."""
+    return [_clause(chart, clause, wanted) for clause, wanted in finding.asked()]
+
+
+def _clause(chart: Chart, clause: Clause, wanted: bool) -> ClauseState:
+    return ClauseState(
+        name=clause.name,
+        state=clause.state.value,
+        needed="met" if wanted else "not met",
+        value=_plain(clause.value),
+        limit=_plain(clause.limit),
+        unit=clause.unit or None,
+        why=clause.why or None,
+        looked_at=f"{clause.saw.of} {clause.saw.what}".strip(),
+        evidence=_clause_evidence(chart, clause),
+    )
+
+
+def _plain(figure: Figure | None) -> float | str | None:
+    return figure if figure is None or isinstance(figure, str) else float(figure)
+
+
+def _clause_evidence(chart: Chart, clause: Clause) -> ClauseEvidence:
+    seen = seen_by(chart, clause.saw)
+    noticed = [NoticedProvenance(time=rfc3339(n.time_ms), what=n.what, device=n.device) for n in seen.noticed]
+    return ClauseEvidence(
+        **_shown(seen.evidence),
+        patient_context=_time(seen.patient_ms),
+        alerts=list(seen.alerts) or None,
+        noticed=noticed or None,
     )
 
 
@@ -200,18 +243,27 @@ def _weaning(bed: Bed) -> WeaningState | None:
         return None
     finding = rule.judge(bed.chart).levels[0].when
     lower = rule.word(bed.chart, bed.alerts[rule.id]).proposal if finding.met else None
-    return WeaningState(eligible=finding.met, reasons=reasons_against(finding), next_ug_per_kg_min=lower)
+    return WeaningState(
+        eligible=finding.met,
+        reasons=reasons_against(finding),
+        clauses=clauses_shown(bed.chart, finding),
+        next_ug_per_kg_min=lower,
+    )
 
 
 def reasons_against(finding: Finding) -> list[str]:
-    """A sentence for each clause that is not met or not known."""
-    return [_sentence(clause) for clause in finding.clauses if clause.state is not State.MET]
+    """A sentence for each clause that is not as it must be, or not known."""
+    return [_sentence(clause) for clause, wanted in finding.asked() if not _is_as_wanted(clause, wanted)]
+
+
+def _is_as_wanted(clause: Clause, wanted: bool) -> bool:
+    return clause.state is (State.MET if wanted else State.NOT_MET)
 
 
 def _sentence(clause: Clause) -> str:
     if clause.state is State.UNKNOWN:
         return f"{clause.name}: unknown, {clause.why}"
-    told = f"{clause.name}: not met"
+    told = f"{clause.name}: {clause.state}"
     if clause.value is not None:
         told += f", {figure(clause.value)}"
     if clause.limit is not None:

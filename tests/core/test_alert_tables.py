@@ -28,6 +28,7 @@ from streamproc.core.alert import (
     alert_id,
 )
 from streamproc.core.finding import ALWAYS_NOT, NEVER, Finding, found, unknown
+from streamproc.core.sight import DOSE
 
 laws = settings(max_examples=200, deadline=None, print_blob=True, derandomize=False)
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,8 +36,8 @@ BED, RULE = "icu-a/bed-7", "MAP-LOW"
 T = 1_000_000
 WAIT_MS = 60_000
 
-MET, NOT_MET = found("asked", True), found("asked", False)
-UNKNOWN = unknown("asked", "nothing was heard")
+MET, NOT_MET = (found("asked", holds, value="so", saw=DOSE) for holds in (True, False))
+UNKNOWN = unknown("asked", "nothing was heard", saw=DOSE)
 HIGH, MEDIUM, LOW = Priority.HIGH, Priority.MEDIUM, Priority.LOW
 
 

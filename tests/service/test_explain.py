@@ -81,8 +81,8 @@ def test_every_clause_is_told_with_value_limit_and_unit(recording: Path) -> None
     told = explained("--bed", BED, "--rule", "MAP-LOW", "--at", rfc3339(START_MS + 6 * MINUTE_MS), recording)
     assert told.exit_code == 0, told.output
     assert f"MAP-LOW on {BED} at {rfc3339(START_MS + 6 * MINUTE_MS)}: active at medium since" in told.stdout
-    assert "  met      TWA(5 min): 60 against 65 mm[Hg]\n" in told.stdout
-    assert "  unknown  TWA(15 min): only 40% of 900 s is covered\n" in told.stdout
+    assert "  met      TWA(5 min) below: 60 against 65 mm[Hg]\n" in told.stdout
+    assert "  unknown  TWA(15 min) below: only 40% of 900 s is covered\n" in told.stdout
     assert '"count":60' in told.stdout or '"count":61' in told.stdout
 
 
@@ -99,7 +99,7 @@ def test_an_alert_is_told_with_its_start_its_course_and_its_evidence(recording: 
     assert told.stdout.startswith(f"{start.alert_id}: ESC-THRESHOLD on {BED}\n")
     assert f"{rfc3339(start.time_ms)} start medium active: {start.wording.text}" in told.stdout
     assert f"onset {rfc3339(start.onset_ms)}, detected {rfc3339(start.detected_ms)}" in told.stdout
-    assert "dose: 0.3 against 0.25 ug/kg/min" in told.stdout
+    assert "dose at least: 0.3 against 0.25 ug/kg/min" in told.stdout
     assert '"dose_ug_per_kg_min":0.3' in told.stdout
 
 

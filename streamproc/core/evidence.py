@@ -1,0 +1,242 @@
+"""What a figure or a clause was decided from, so that anybody can compute it again from the telemetry.
+
+Looked up when it is asked for, never while judging.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamproc.core.alert import Kind
+from streamproc.core.chart import Chart, ms
+from streamproc.core.dose import NANO
+from streamproc.core.events import Doubt, DrugForm, ObservationKind, PumpState, Quantity
+from streamproc.core.observations import Reading
+from streamproc.core.rule import Wording
+from streamproc.core.sight import Of, Sight
+from streamproc.core.trend import SampleId, Trend
+
+MOST_OBSERVED = 16
+"""Readings that one announcement carries, the newest: it must stay far below what a message may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowEvidence:
+    """The window of samples that a figure came from: `coverage` is 0..1 of its length, None of one sample."""
+
+    start_ms: int
+    end_ms: int
+    coverage: float | None
+    first: SampleId | None
+    last: SampleId | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEvidence:
+    """One channel's part in a dose: what it reported, when, and which weight was used."""
+
+    channel: str
+    drug: str
+    reported: SampleId
+    reported_ms: int
+    state: PumpState
+    rate: Quantity | None
+    concentration: Quantity | None
+    form: DrugForm | None
+    form_source: str | None
+    weight_kg: float | None
+    weight_source: str | None
+    weight_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that an alert was decided from."""
+
+    map: WindowEvidence | None
+    dose_per_kg_min: float | None
+    channels: tuple[ChannelEvidence, ...]
+    observed: tuple[Reading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something that was noticed about a device or the bed: when, what, and on whom."""
+
+    time_ms: int
+    what: str
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one clause looked at: samples, pumps, readings, or what else the chart holds."""
+
+    evidence: Evidence
+    patient_ms: int | None = None
+    """The patient context's own time."""
+    alerts: tuple[str, ...] = ()
+    noticed: tuple[Noticed, ...] = ()
+
+
+NOTHING = Evidence(None, None, ())
+
+
+def evidence_for(chart: Chart, wording: Wording) -> Evidence:
+    """What the chart held when the alert said what it says."""
+    channels: tuple[ChannelEvidence, ...] = ()
+    per_kg = None
+    if wording.with_dose:
+        channels = tuple(
+            _channel(chart, name)
+            for name, channel in sorted(chart.infusions.channels.items())
+            if channel.status.drug == chart.terms.titrated_drug
+        )
+        dose = chart.dose
+        per_kg = None if dose is None or dose.per_kg_nano is None else dose.per_kg_nano / NANO
+    window = _window(chart.pressure.trend, chart.now_ms, ms(wording.window_s)) if wording.window_s else None
+    return Evidence(window, per_kg, channels, wording.observed[-MOST_OBSERVED:])
+
+
+def _window(trend: Trend, now_ms: int, span_ms: int) -> WindowEvidence | None:
+    """The last `span_ms` of a trend; of 0, its newest sample alone."""
+    if not span_ms:
+        return _newest(trend)
+    window, samples = trend.window(now_ms, span_ms), trend.samples(now_ms, span_ms)
+    coverage = round(window.held_ms / window.span_ms, 6)
+    return WindowEvidence(
+        window.start_ms, window.end_ms, coverage, samples.first, samples.last, samples.count
+    )
+
+
+def _newest(trend: Trend) -> WindowEvidence | None:
+    newest = trend.newest()
+    if newest is None:
+        return None
+    at_ms, _ = newest
+    sample = trend.samples(at_ms, 0)
+    return WindowEvidence(at_ms, at_ms, None, sample.last, sample.last, 1)
+
+
+def seen_by(chart: Chart, saw: Sight) -> Seen:
+    """What there is at a place on the chart, looked at again."""
+    match saw.of:
+        case Of.MAP:
+            return _samples(_window(chart.pressure.trend, chart.now_ms, saw.span_ms))
+        case Of.LAST_MAP:
+            return _samples(_last_map(chart))
+        case Of.MONITOR:
+            return _samples(_window(chart.pressure.artefacts, chart.now_ms, saw.span_ms))
+        case Of.SYSTOLIC:
+            return _samples(_window(chart.systolic, chart.now_ms, saw.span_ms))
+        case Of.DOSE | Of.STEP | Of.OPENING | Of.CHANNEL:
+            return Seen(_pumps(chart, saw))
+        case Of.READINGS | Of.CRYSTALLOID | Of.SUM | Of.SINCE:
+            return Seen(Evidence(None, None, (), _readings(chart, saw)[-MOST_OBSERVED:]))
+        case Of.PATIENT:
+            return Seen(NOTHING, patient_ms=None if chart.context is None else chart.context.time_ms)
+        case Of.ALERTS:
+            return Seen(NOTHING, alerts=_alerts(chart, saw.what))
+    return Seen(NOTHING, noticed=_noticed(chart, saw))
+
+
+def _samples(window: WindowEvidence | None) -> Seen:
+    return Seen(Evidence(window, None, ()))
+
+
+def _last_map(chart: Chart) -> WindowEvidence | None:
+    """The last valid sample, also of a cuff beside a line, which enters no window."""
+    cuff, newest = chart.pressure.last_cuff, _newest(chart.pressure.trend)
+    if cuff is None or (newest is not None and newest.end_ms >= cuff.time_ms):
+        return newest
+    sample = SampleId(cuff.device, cuff.boot, cuff.seq)
+    return WindowEvidence(cuff.time_ms, cuff.time_ms, None, sample, sample, 1)
+
+
+def _pumps(chart: Chart, saw: Sight) -> Evidence:
+    """The reports of a drug's channels or of one, the dose by them, and the time that was looked at."""
+    channels = sorted(chart.infusions.channels.items())
+    if saw.of is Of.CHANNEL:
+        names = [name for name, _ in channels if saw.what in ("", name)]
+        return Evidence(None, None, tuple(_channel(chart, name) for name in names))
+    drug = saw.what or chart.terms.titrated_drug
+    names = [name for name, channel in channels if channel.status.drug == drug]
+    dose = chart.infusions.dose(drug)
+    per_kg = None if dose is None or dose.per_kg_nano is None else dose.per_kg_nano / NANO
+    window = _dosed(chart, saw)
+    return Evidence(window, per_kg, tuple(_channel(chart, name) for name in names))
+
+
+def _dosed(chart: Chart, saw: Sight) -> WindowEvidence | None:
+    """The time over which doses were looked at: it has no samples of its own, only the pumps' reports."""
+    began_ms, step = chart.course.began_ms, chart.course.newest_step
+    if saw.of is Of.STEP:
+        return None if step is None else WindowEvidence(step.at_ms, step.at_ms, None, None, None, 0)
+    if saw.of is Of.OPENING:
+        return None if began_ms is None else WindowEvidence(began_ms, chart.now_ms, None, None, None, 0)
+    if not saw.span_ms:
+        return None
+    return WindowEvidence(chart.now_ms - saw.span_ms, chart.now_ms, None, None, None, 0)
+
+
+def _readings(chart: Chart, saw: Sight) -> tuple[Reading, ...]:
+    seen = chart.observations
+    if saw.of is Of.CRYSTALLOID:
+        boluses = seen.of(ObservationKind.FLUID_BOLUS)
+        return tuple(bolus for bolus in boluses if chart.terms.site.is_crystalloid(bolus.fluid))[-1:]
+    kind = ObservationKind(saw.what)
+    if saw.of is Of.SUM:
+        return seen.over(kind, saw.span_ms)
+    if saw.of is Of.SINCE:
+        return tuple(seen.after(kind, chart.now_ms - saw.span_ms))
+    return seen.newest(kind, saw.count)
+
+
+def _alerts(chart: Chart, rule: str) -> tuple[str, ...]:
+    """The id of a rule's alert, open or ended last; of no rule in particular, those of open alarms."""
+    if rule:
+        alert = chart.alerts.get(rule)
+        return (alert.alert_id,) if alert is not None and alert.alert_id else ()
+    return tuple(
+        alert.alert_id
+        for name, alert in sorted(chart.alerts.items())
+        if alert.open and chart.kinds[name] is not Kind.ADVISORY
+    )
+
+
+def _noticed(chart: Chart, saw: Sight) -> tuple[Noticed, ...]:
+    gap, unwatched, heard_ms = chart.gap, chart.unwatched, chart.stay_heard_ms
+    if saw.of is Of.GAP:
+        return () if gap is None else (Noticed(gap.noticed_ms, f"{gap.messages} messages", gap.device),)
+    if saw.of is Of.UNWATCHED:
+        return () if unwatched is None else (Noticed(unwatched.time_ms, unwatched.why),)
+    if saw.of is Of.BED:
+        return () if heard_ms is None else (Noticed(heard_ms, "first word"),)
+    doubted = chart.doubts.get(Doubt(saw.what))
+    return () if doubted is None else (Noticed(doubted.time_ms, doubted.detail, doubted.device),)
+
+
+def _channel(chart: Chart, name: str) -> ChannelEvidence:
+    status = chart.infusions.channels[name].status
+    drug = chart.terms.drugs[status.drug]
+    form = status.form or drug.charted_as
+    weight_kg, weight_source, weight_ms = chart.infusions.weight_kg, "patient context", None
+    if weight_kg is None:
+        weight_kg, weight_source, weight_ms = status.weight_kg, "pump", status.time_ms
+    else:
+        weight_ms = chart.infusions.weight_since_ms
+    return ChannelEvidence(
+        channel=name,
+        drug=status.drug,
+        reported=SampleId(status.device, status.boot, status.seq),
+        reported_ms=status.time_ms,
+        state=status.state,
+        rate=status.rate,
+        concentration=status.concentration,
+        form=form,
+        form_source="pump" if status.form else "drug library" if form else None,
+        weight_kg=weight_kg,
+        weight_source=weight_source if weight_kg is not None else None,
+        weight_ms=weight_ms if weight_kg is not None else None,
+    )
