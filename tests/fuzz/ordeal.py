@@ -75,8 +75,21 @@ class Ordeal:
         self.intake.decoder = self.door  # type: ignore[assignment]
         self.intake.on_rejected = self._letter
 
+    def knock(self, inputs: int) -> None:
+        """So many messages more at the door alone, which is much quicker."""
+        for _ in range(inputs):
+            message = self.hostile.message()
+            try:
+                self.door.decode(*message[:2], self.hostile.now_ms, message[2])
+            except Exception as error:
+                error.add_note(
+                    f"seed {self.seed}, after {self.inputs} inputs, in:\n{as_line(message)[:LINE_MAX]}"
+                )
+                raise
+            self.inputs += 1
+
     def run(self, inputs: int) -> None:
-        """So many messages more; whatever is raised says with which message and how to come back to it."""
+        """So many messages more; whatever is raised says with which messages and how to come back to them."""
         enough = self.inputs + inputs
         while self.inputs < enough:
             self._pass_time()
