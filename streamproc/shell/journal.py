@@ -444,6 +444,10 @@ def _take_lock(path: Path) -> int:
 
 def _open(path: Path, databases: Databases) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # telemetry is for its owner only
+    try:
+        databases.write_log_again(path)
+    except OSError as error:
+        raise JournalFailed(f"{path.parent}: {error.strerror}") from None
     database = databases.to_write(path)
     try:
         _check_schema(path, database)

@@ -5,6 +5,8 @@ Whatever in the service does not follow from its input is asked for here, and no
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import sqlite3
 import time
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BUSY_S = 5.0
+_PIECE_BYTES = 1 << 20
 
 
 def to_write(path: Path) -> sqlite3.Connection:
@@ -25,10 +28,25 @@ def to_read(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)
 
 
+def write_log_again(path: Path) -> None:
+    """Make durable what a database's log shows, by writing each of its bytes again.
+
+    After a sync that failed, Linux shows pages that are not on the disk and that no later sync will
+    write. Whatever was appended behind such a hole would be lost with it at a power cut.
+    """
+    with contextlib.suppress(FileNotFoundError), path.with_name(path.name + "-wal").open("r+b") as log:
+        while piece := log.read(_PIECE_BYTES):
+            log.seek(-len(piece), os.SEEK_CUR)
+            log.write(piece)
+        log.flush()
+        os.fsync(log.fileno())
+
+
 @dataclass(frozen=True, slots=True)
 class Databases:
-    """How a database file is opened."""
+    """How a database file is opened, and its log made sound before."""
 
+    write_log_again: Callable[[Path], None] = write_log_again
     to_write: Callable[[Path], sqlite3.Connection] = to_write
     to_read: Callable[[Path], sqlite3.Connection] = to_read
 

@@ -25,7 +25,7 @@ def databases(disk: Disk) -> Databases:
     def to_read(path: Path) -> Any:
         return Database(_translated(lambda: disk.connect(path, apsw.SQLITE_OPEN_READONLY)), disk)
 
-    return Databases(to_write, to_read)
+    return Databases(disk.write_log_again, to_write, to_read)
 
 
 class Database:

@@ -7,6 +7,7 @@ them is decided here: each write since the last sync is kept, dropped or torn.
 from __future__ import annotations
 
 import contextlib
+import errno
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -60,11 +61,6 @@ Fate = Callable[[int, "bytes | None"], "list[tuple[int, bytes | None]]"]
 """What becomes of one unsynced change: the changes that reach the disk in its place."""
 
 
-def kept(offset: int, written: bytes | None) -> list[tuple[int, bytes | None]]:
-    """The process died, the machine did not: all of it."""
-    return [(offset, written)]
-
-
 def dropped(offset: int, written: bytes | None) -> list[tuple[int, bytes | None]]:
     """The power went, and nothing had got through."""
     return []
@@ -76,7 +72,7 @@ def torn(chance: random.Random) -> Fate:
     def fate(offset: int, written: bytes | None) -> list[tuple[int, bytes | None]]:
         whole = chance.random()
         if written is None or whole < 0.5:  # number: as often in one piece as not
-            return kept(offset, written) if chance.random() < 0.5 else []
+            return [(offset, written)] if chance.random() < 0.5 else []
         first = SECTOR_BYTES - offset % SECTOR_BYTES
         cuts = [0, *range(first, len(written), SECTOR_BYTES), len(written)]
         sectors = [(offset + a, written[a:b]) for a, b in pairwise(cuts)]
@@ -122,8 +118,13 @@ class Disk:
                 connection.close(True)
         self.connections.clear()
 
-    def start_again(self, fate: Fate, chance: random.Random) -> None:
-        """The machine is on again: the files are what fate has left of them."""
+    def process_died(self) -> None:
+        """The machine lives on: what was written is there for the next process, synced or not."""
+        self.close()
+        self.off = False
+
+    def power_cut(self, fate: Fate, chance: random.Random) -> None:
+        """The machine was off and is on again: the files are what fate has left of them."""
         self.close()
         for name, gone in self._unlinked.items():
             if chance.random() < 0.5:  # number: a removal may not have got through
@@ -151,6 +152,20 @@ class Disk:
         at = chance.randrange(len(durable))
         durable[at] ^= 1 << chance.randrange(8)
         return f"{Path(name).name} byte {at}"
+
+    def write_log_again(self, path: Path) -> None:
+        """As the machine's own: the log as it is seen, written once more and synced."""
+        log = path.with_name(path.name + "-wal")
+        if log.exists():
+            held = self.opened(str(log))
+            held.unsynced.append((0, log.read_bytes()))
+            try:
+                if self.step("write") and self.step("sync"):
+                    held.sync()
+                    self.synced()
+            except apsw.Error as error:
+                held.unsynced.clear()
+                raise OSError(errno.EIO, "simulated") from error
 
     # what the VFS tells us
 

@@ -26,7 +26,8 @@ class Interruption:
     def faults(self) -> tuple[Fault, ...]:
         """As the simulation wants them."""
         first = Fault(0, self.kind, DOWN_S, self.step, self.how)
-        return (first, Fault(0, "crash", DOWN_S, self.again, self.how)) if self.again else (first,)
+        fate = self.how if self.kind == "crash" else "dropped"
+        return (first, Fault(0, "crash", DOWN_S, self.again, fate)) if self.again else (first,)
 
 
 def undisturbed() -> list[str]:
@@ -46,11 +47,13 @@ def crashes(how: str, *, twice: bool = False) -> list[Interruption]:
     ]
 
 
-def disk_faults(how: str) -> list[Interruption]:
-    """One at each step at which this fault can be."""
+def disk_faults(how: str, *, again: int = 0) -> list[Interruption]:
+    """One at each step at which this fault can be; with a power cut some steps after the restart."""
     kind = "sync" if how == "sync" else "write"
     return [
-        Interruption("disk_fault", how, step) for step, each in enumerate(undisturbed(), 1) if each == kind
+        Interruption("disk_fault", how, step, again)
+        for step, each in enumerate(undisturbed(), 1)
+        if each == kind
     ]
 
 

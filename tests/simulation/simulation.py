@@ -109,7 +109,7 @@ class Simulation:
     life_tallies: list[tuple[int, int]] = field(default_factory=list)
     over: bool = False
     _chance: random.Random = field(init=False)
-    _fate: Fate = disks.kept
+    _fate: Fate | None = None
     _down_s: float = 0.0
     _refused: Any = None
 
@@ -159,11 +159,13 @@ class Simulation:
         self.process = None
         if ended == "stopped" and self.world.now_s > self.ways.hours * 3600:
             self.over = True
-        fate = self._fate if ended == "crashed" else disks.kept
-        self.disk.start_again(fate, self._chance)
+        if ended == "crashed" and self._fate is not None:
+            self.disk.power_cut(self._fate, self._chance)
+        else:
+            self.disk.process_died()
         again_s = CLOCK_RESTART_S if ended == "ClockWrong" else RESTART_S
         self.world.run_until(self.world.now_s + (self._down_s or self._chance.uniform(0.1, again_s)))
-        self._fate, self._down_s = disks.kept, 0.0
+        self._fate, self._down_s = None, 0.0
 
     # --- what goes wrong -----------------------------------------------------------------------------
 
@@ -175,7 +177,7 @@ class Simulation:
         if self.process is None:
             return
         fates = {
-            "kept": disks.kept,
+            "kept": None,
             "dropped": disks.dropped,
             "torn": disks.torn(self.world.chance(f"{fault}")),
         }

@@ -13,6 +13,8 @@ from .every_step import Interruption, breach, crashes, disk_faults, undisturbed
 
 STEPS_AT_LEAST = 300
 A_CHUNK = 8
+LATER = 60
+"""So many steps after a start, some batches have been acknowledged."""
 
 
 def breaches(workers: Any, interruptions: list[Interruption]) -> list[str]:
@@ -42,4 +44,10 @@ def test_a_crash_in_the_recovery_from_a_crash_changes_nothing(workers: Any) -> N
 def test_a_disk_that_fails_at_any_step_costs_nothing_that_was_acknowledged(workers: Any, how: str) -> None:
     """ENOSPC, EIO on a write, EIO on a sync: the service ends, and the next one tells what was journaled."""
     found = breaches(workers, disk_faults(how))
+    assert not found, "\n".join(found[:5])
+
+
+def test_a_sync_that_failed_leaves_no_hole_for_a_later_power_cut(workers: Any) -> None:
+    """After EIO, Linux shows pages that are not on the disk; what is appended behind them must not be lost."""
+    found = breaches(workers, disk_faults("sync", again=LATER))
     assert not found, "\n".join(found[:5])
