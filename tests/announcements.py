@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from streamproc.config import load
 from streamproc.core.change import Change
 from streamproc.core.ward import Ward
 from streamproc.rules import RULES
-from tests.charts import MINUTE_MS, START_MS, chart_events, length_ms, play, told
+from tests.charts import MINUTE_MS, START_MS, chart_events, length_ms, play, settings_in_force, told
 from tests.mishaps import at_ms, befallen
 from tests.test_scenarios import HOLD_BACK_MS, charts
 
@@ -31,7 +30,7 @@ def page() -> str:
     parts = [HEAD]
     for rule in RULES:
         seen: set[str] = set()
-        for title, chart in _titled().items():
+        for title, chart in charts_by_title().items():
             said = list(announced(chart)) if title.startswith(f"{rule.id}: ") else []
             shapes = {re.sub(r"\d+(\.\d+)?", "#", line) for line in said}
             if shapes - seen:
@@ -49,23 +48,16 @@ def sections(text: str) -> dict[str, list[str]]:
     return found
 
 
-def chart_titled(title: str) -> Mapping[str, Any]:
-    """The chart of a section."""
-    return _titled()[title]
-
-
-_settings = cache(lambda *overrides: load(None, overrides))
-
-
 @cache
-def _titled() -> dict[str, dict[str, Any]]:
+def charts_by_title() -> dict[str, dict[str, Any]]:
+    """Every chart under the title that it has on the page."""
     return {str(param.id): param.values[1] | {"rule": param.values[0]} for param in charts()}
 
 
 def announced(chart: Mapping[str, Any]) -> Iterator[str]:
     """All that the chart's rule announces, judged beside the rules that the chart names."""
     watched = {chart["rule"]} | {line.split()[1] for line in chart["expect"]}
-    settings = _settings(*chart.get("settings", []))
+    settings = settings_in_force(*chart.get("settings", []))
     rules = tuple(rule for rule in settings.core_rules() if rule.id in watched)
     ward = Ward(rules, settings.core_terms(), settings.core_limits(), frozenset(settings.roster))
     acknowledge = {name: at_ms(text) for name, text in chart.get("acknowledge", {}).items()}

@@ -12,9 +12,10 @@ import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from streamproc.config import load
+from streamproc.config import Settings, load
 from streamproc.core.alert import Phase
 from streamproc.core.change import Change
 from streamproc.core.events import (
@@ -235,9 +236,15 @@ def told(change: Change) -> Told:
     return Told(change.time_ms, change.rule.id, what, elsewhere)
 
 
+@cache
+def settings_in_force(*overrides: str) -> Settings:
+    """The shipped configuration with overrides; reading it costs more than most charts."""
+    return load(None, overrides)
+
+
 def new_ward(*overrides: str) -> Ward:
     """A ward with the shipped configuration."""
-    settings = load(None, overrides)
+    settings = settings_in_force(*overrides)
     return Ward(
         settings.core_rules(), settings.core_terms(), settings.core_limits(), frozenset(settings.roster)
     )

@@ -46,11 +46,12 @@ def _figures(listed: Iterable[tuple[Mutant, str]]) -> Iterator[str]:
     yield "## Figures\n"
     yield "| module | mutants | " + " | ".join(OUTCOMES) + " | noticed |"
     yield "|---|" + "--:|" * (len(OUTCOMES) + 2)
-    yield from (_row(module, count) for module, count in counts.items())
+    tried = {module: count for module, count in counts.items() if count["not tried"] < count.total()}
+    yield from (_row(module, count) for module, count in tried.items())
     for folder in ("rules", "core"):
-        whole = sum((count for module, count in counts.items() if module.startswith(folder)), Counter[str]())
-        yield _row(f"**all of {folder}**", whole)
-    yield ""
+        whole = sum((count for module, count in tried.items() if module.startswith(folder)), Counter[str]())
+        yield _row(f"**{folder}, these modules**", whole)
+    yield f"\nNot run: {', '.join(sorted(set(counts) - set(tried))) or 'none'}.\n"
 
 
 def _row(module: str, count: Counter[str]) -> str:

@@ -21,7 +21,6 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, field
-from functools import cache
 from typing import Any
 
 import hypothesis
@@ -38,6 +37,8 @@ PROFILE = "mutation"
 DEBUG = "MUTATION_DEBUG"
 """An environment variable: with it, the children print what they do."""
 ARGUMENTS = ["-q", "--no-header", "-p", "no:cacheprovider", "--hypothesis-seed=20261123"]
+# What a failing test would say is never read, and costs more than the test.
+ARGUMENTS += ["--tb=no", "--assert=plain"]
 
 hypothesis.settings.register_profile(
     PROFILE,
@@ -128,19 +129,11 @@ class Court:
     def _ward(self, *overrides: str) -> Any:
         from streamproc.core.ward import Ward
 
-        settings = settings_of(overrides)
+        settings = importlib.import_module("tests.charts").settings_in_force(*overrides)
         rules = settings.core_rules()
         if self._watched is not None:
             rules = tuple(rule for rule in rules if rule.id in self._watched)
         return Ward(rules, settings.core_terms(), settings.core_limits(), frozenset(settings.roster))
-
-
-@cache
-def settings_of(overrides: tuple[str, ...]) -> Any:
-    """The shipped configuration; reading it costs as much as a chart."""
-    from streamproc.config import load
-
-    return load(None, overrides)
 
 
 class Surveyor(Court):
@@ -193,7 +186,7 @@ class Judge(Court):
     def sit(self) -> None:
         """Try every mutant that can be grafted."""
         for overrides in {(), *self._overrides()}:
-            settings_of(overrides)
+            importlib.import_module("tests.charts").settings_in_force(*overrides)
         living = living_functions()
         gc.freeze()
         for mutant, pairs in self._grafts:
