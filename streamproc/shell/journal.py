@@ -179,8 +179,10 @@ class SqliteJournal:
         try:
             self._database = _open(self._path, databases)
             self._position = self._last_position()
-        except BaseException:
+        except BaseException as error:
             os.close(self._lock)
+            if isinstance(error, sqlite3.Error):
+                raise JournalFailed(f"{self._path}: {error}") from error
             raise
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._failure: str | None = None
@@ -216,7 +218,7 @@ class SqliteJournal:
     @property
     def first_position(self) -> int:
         """The oldest position that can still be read; above `position` where there is none."""
-        with closing(self._reading()) as database:
+        with self._reading() as database:
             (first,) = database.execute("SELECT min(position) FROM batch").fetchone()
         return self._position + 1 if first is None else int(first)
 
@@ -240,7 +242,7 @@ class SqliteJournal:
     def read(self, from_position: int) -> Iterator[Batch]:
         """Every batch from this position on, in order; a gap or a damaged row raises `JournalCorrupt`."""
         expected, last = from_position, self._position
-        with closing(self._reading()) as database:
+        with self._reading() as database:
             database.text_factory = bytes  # what damage has turned into text is still to reach the checksum
             while expected <= last:
                 for position, received_ms, frames in _rows(database, expected, last):
@@ -268,7 +270,7 @@ class SqliteJournal:
     def position_at(self, received_ms: int) -> int:
         """The first kept position that was received at or after this; one past the last if none was."""
         first, beyond = self.first_position, self._position + 1
-        with closing(self._reading()) as database:
+        with self._reading() as database:
             while first < beyond:
                 middle = (first + beyond) // 2
                 row = database.execute(_RECEIVED_AT, (middle,)).fetchone()
@@ -282,7 +284,7 @@ class SqliteJournal:
 
     def mark(self, name: str) -> Mark | None:
         """A small durable fact, such as how far the feed has been acknowledged."""
-        with closing(self._reading()) as database:
+        with self._reading() as database:
             row = database.execute("SELECT value FROM mark WHERE name = ?", (name,)).fetchone()
         return None if row is None else row[0]
 
@@ -315,7 +317,7 @@ class SqliteJournal:
 
     def newest_snapshot(self) -> tuple[int, bytes] | None:
         """The newest sound snapshot and its position; a damaged one is passed over, and said so."""
-        with closing(self._reading()) as database:
+        with self._reading() as database:
             return next(_snapshots(database), None)
 
     # --- writing and reading -------------------------------------------------------------------
@@ -340,8 +342,13 @@ class SqliteJournal:
             _log.critical("journal_failed", reason=self._failure)
             raise JournalFailed(self._failure) from error
 
-    def _reading(self) -> sqlite3.Connection:
-        return self._databases.to_read(self._path)
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(self._databases.to_read(self._path)) as database:
+                yield database
+        except sqlite3.Error as error:
+            raise JournalFailed(f"{self._path}: {error}") from error
 
     def _last_position(self) -> int:
         (last,) = self._database.execute(

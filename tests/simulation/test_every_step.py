@@ -48,6 +48,6 @@ def test_a_disk_that_fails_at_any_step_costs_nothing_that_was_acknowledged(worke
 
 
 def test_a_sync_that_failed_leaves_no_hole_for_a_later_power_cut(workers: Any) -> None:
-    """After EIO, Linux shows pages that are not on the disk; what is appended behind them must not be lost."""
+    """After EIO, Linux shows pages that the disk does not have; nothing appended behind them may be lost."""
     found = breaches(workers, disk_faults("sync", again=LATER))
     assert not found, "\n".join(found[:5])
