@@ -12,7 +12,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -92,20 +92,15 @@ class Report:
         )
 
 
-def in_some_order(moments: Sequence[Moment], kills: int, rng: random.Random) -> list[Moment]:
+def order_of_moments(rng: random.Random, kills: int) -> list[Moment]:
     """Every moment equally often, in an order of the seed's."""
-    order = [moments[place % len(moments)] for place in range(kills)]
-    rng.shuffle(order)
-    return order
+    moments = [list(Moment)[place % len(Moment)] for place in range(kills)]
+    rng.shuffle(moments)
+    return moments
 
 
 async def campaign(
-    broker_port: int,
-    folder: Path,
-    kills: int,
-    seed: int,
-    log: Callable[[str], None] = print,
-    moments: Sequence[Moment] = tuple(Moment),
+    broker_port: int, folder: Path, kills: int, seed: int, log: Callable[[str], None] = print
 ) -> Report:
     """So many kills; raises AssertionError where anything was lost or told two ways."""
     rng, begun_s = random.Random(seed), time.monotonic()
@@ -120,7 +115,7 @@ async def campaign(
                     await station.until(lambda: bool(station.heard), "the first alert event")
                     await processor.kill()
                     remains.read_on()
-                    for number, moment in enumerate(in_some_order(moments, kills, rng), 1):
+                    for number, moment in enumerate(order_of_moments(rng, kills), 1):
                         killer = Killer(moment, rng, processor)
                         report.kills.append(await kill_once(number, killer, proxy, remains))
                         log(json.dumps(asdict(report.kills[-1]) | {"phases": report.kills[-1].phases}))
