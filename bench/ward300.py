@@ -173,12 +173,12 @@ def running(command: list[str], cwd: Path, log: Path) -> Iterator[int]:
             process.terminate()
 
 
-def eventually(answer: Callable[[], T | None], log: Path) -> T:
+def eventually(answer: Callable[[], T | None], log: Path, within_s: float = ANSWER_S) -> T:
     """The answer as soon as there is one; else the log is shown."""
-    deadline_s = time.monotonic() + ANSWER_S
+    deadline_s = time.monotonic() + within_s
     while (found := answer()) is None:
         if time.monotonic() > deadline_s:
-            raise TimeoutError(f"not up within {ANSWER_S:g} s:\n{log.read_text()[-2000:]}")
+            raise TimeoutError(f"not up within {within_s:g} s:\n{log.read_text()[-2000:]}")
         time.sleep(POLL_S)
     return found
 
@@ -213,6 +213,15 @@ def mosquitto(folder: Path) -> Iterator[tuple[int, int]]:
 @contextlib.contextmanager
 def processor(folder: Path, port: int, beds: int) -> Iterator[tuple[int, str]]:
     """The service with all beds on its roster: its process, and where its metrics are."""
+    log = folder / "processor.log"
+    with running(processor_command(folder, port, beds), ROOT, log) as pid:
+        metrics = eventually(lambda: address_in(log), log) + "/metrics"
+        eventually(lambda: "\nstreamproc_ready 1.0" in fetched(metrics) or None, log)
+        yield pid, metrics
+
+
+def processor_command(folder: Path, port: int, beds: int) -> list[str]:
+    """What starts it."""
     roster = ",".join(bed_name(number) for number in range(1, beds + 1))
     settings = [
         *(f"mqtt.port={port}", f"state.dir={folder / 'state'}", f"roster=[{roster}]", "http.port=0"),
@@ -221,11 +230,7 @@ def processor(folder: Path, port: int, beds: int) -> Iterator[tuple[int, str]]:
     command = [sys.executable, "-m", "streamproc", "run"]
     for setting in settings:
         command += ["--set", setting]
-    log = folder / "processor.log"
-    with running(command, ROOT, log) as pid:
-        metrics = eventually(lambda: address_in(log), log) + "/metrics"
-        eventually(lambda: "\nstreamproc_ready 1.0" in fetched(metrics) or None, log)
-        yield pid, metrics
+    return command
 
 
 def address_in(log: Path) -> str | None:

@@ -102,7 +102,11 @@ class State(Section):
 
     dir: Annotated[str, Field(min_length=1)]
     journal_retention_h: Annotated[float, Field(gt=0, le=8760)]
+    feed_retention_h: Annotated[float, Field(gt=0, le=8760)]
+    journal_max_mb: Annotated[float, Field(ge=1, le=10_000_000)]
     snapshot_every_s: Annotated[float, Field(ge=1, le=86_400)]
+    snapshot_every_messages: Annotated[int, Field(ge=100, le=10_000_000)]
+    full_snapshot_every_s: Annotated[float, Field(ge=1, le=86_400)]
     failing_s: Annotated[float, Field(ge=0, le=86_400)]
 
 

@@ -38,6 +38,7 @@ from streamproc.core.evidence import evidence_for
 from streamproc.core.finding import NEVER
 from streamproc.core.rule import Rule, Wording
 from streamproc.core.terms import Terms
+from streamproc.core.trend import completed as complete_trend
 
 MOST_DEVICES = 64
 """Devices of one bed whose sequence is followed; the one silent longest is given up first."""
@@ -329,10 +330,10 @@ class Bed:
 
     # keeping it
 
-    def snapshot(self) -> dict[str, Any]:
-        """All state as plain JSON values."""
+    def snapshot(self, newer_than_ms: int | None = None) -> dict[str, Any]:
+        """All state as plain JSON values; of the pressures only those that are newer."""
         return {
-            "chart": self.chart.snapshot(),
+            "chart": self.chart.snapshot(newer_than_ms),
             "alerts": {rule: alert.snapshot() for rule, alert in self.alerts.items()},
             "held": [[*entry[:6], *_plain(entry.event)] for entry in sorted(self.held, key=_order)],
             "arrivals": self.arrivals,
@@ -351,6 +352,18 @@ class Bed:
         self.sequences = {device: (boot, seq) for device, (boot, seq) in kept["sequences"].items()}
         self.gap_messages = kept["gap_messages"]
         self.arrivals, self.deadline_ms = kept["arrivals"], kept["deadline_ms"]
+
+
+def completed(kept: Mapping[str, Any], base: Mapping[str, Any], newer_than_ms: int) -> dict[str, Any]:
+    """A bed's snapshot with the pressures that it left out, from the older one that it goes on from."""
+    chart, older = dict(kept["chart"]), base["chart"]
+    chart["systolic"] = complete_trend(chart["systolic"], older["systolic"], newer_than_ms)
+    chart["pressure"] = dict(chart["pressure"])
+    for trend in ("trend", "artefacts"):
+        chart["pressure"][trend] = complete_trend(
+            chart["pressure"][trend], older["pressure"][trend], newer_than_ms
+        )
+    return {**kept, "chart": chart}
 
 
 def _ended(wording: Wording, rule_id: str, reason: str | None) -> Wording:

@@ -591,16 +591,16 @@ class Chart:
 
     # keeping it
 
-    def snapshot(self) -> dict[str, Any]:
-        """All state but the alerts, as plain JSON values."""
+    def snapshot(self, newer_than_ms: int | None = None) -> dict[str, Any]:
+        """All state but the alerts, as plain JSON values; of the pressures only those that are newer."""
         return {
             "now_ms": self.now_ms,
             "waiting_since_ms": self.waiting_since_ms,
             "heard_ms": self.heard_ms,
             "stay_heard_ms": self.stay_heard_ms,
             "context": self.context and asdict(self.context),
-            "pressure": self.pressure.snapshot(),
-            "systolic": self.systolic.snapshot(),
+            "pressure": self.pressure.snapshot(newer_than_ms),
+            "systolic": self.systolic.snapshot(newer_than_ms),
             "systolic_cadence": self.systolic_cadence.snapshot(),
             "infusions": self.infusions.snapshot(),
             "observations": self.observations.snapshot(),
@@ -608,9 +608,9 @@ class Chart:
             "gap": self.gap and [self.gap.noticed_ms, self.gap.device, self.gap.messages],
             "unwatched": self.unwatched and asdict(self.unwatched),
             "last_heard_ms": self.last_heard_ms,
-            "spells": self.spells,
+            "spells": dict(self.spells),
             "opened": self.opened and asdict(self.opened),
-            "noted": self.noted,
+            "noted": dict(self.noted),
             "below_target_ms": self.below_target_ms,
             "opened_ms": self.opened_ms,
             "freed": self.freed,

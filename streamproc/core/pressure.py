@@ -55,7 +55,7 @@ class Cadence:
 
     def snapshot(self) -> list[Any]:
         """All state as plain JSON values."""
-        return [self.last_ms, self.measured_ms, self.intervals_ms]
+        return [self.last_ms, self.measured_ms, list(self.intervals_ms)]
 
     def restore(self, kept: list[Any]) -> None:
         """Take over what `snapshot` gave."""
@@ -180,12 +180,12 @@ class Pressure:
         usual = terms.map_interval_arterial_ms if arterial else terms.map_interval_cuff_ms
         return max(terms.lost_intervals * self.cadence.interval_ms(usual), least_ms)
 
-    def snapshot(self) -> dict[str, Any]:
-        """All state as plain JSON values."""
+    def snapshot(self, newer_than_ms: int | None = None) -> dict[str, Any]:
+        """All state as plain JSON values; of the samples only those that are newer."""
         cuff = self.last_cuff
         return {
-            "trend": self.trend.snapshot(),
-            "artefacts": self.artefacts.snapshot(),
+            "trend": self.trend.snapshot(newer_than_ms),
+            "artefacts": self.artefacts.snapshot(newer_than_ms),
             "cadence": self.cadence.snapshot(),
             "sent": [self.first_ms, self.newest_ms],
             "source": self.source,

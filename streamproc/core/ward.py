@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from streamproc.core.bed import Bed
+from streamproc.core.bed import Bed, completed
 from streamproc.core.change import Change
 from streamproc.core.events import (
     Acknowledged,
@@ -31,7 +31,7 @@ from streamproc.core.reason import Reason
 from streamproc.core.rule import Rule
 from streamproc.core.terms import Terms
 
-SNAPSHOT_VERSION = 3
+SNAPSHOT_VERSION = 4
 
 MOST_DEVICES = 20_000
 """Devices whose bed is remembered; the one silent longest is given up first."""
@@ -329,34 +329,37 @@ class Ward:
 
     # keeping it
 
-    def snapshot(self) -> dict[str, Any]:
-        """All state as plain JSON values. Taken between ticks, when nothing waits to be announced."""
+    def snapshot(self, base_ms: int | None = None) -> dict[str, Any]:
+        """All state as plain JSON values. Taken between ticks, when nothing waits to be announced.
+
+        With the clock of an earlier one it leaves out the pressures that can't have changed since then."""
         assert not self._waiting, "announcements are waiting for a tick"
+        newer_than_ms = None if base_ms is None else base_ms - self.limits.lateness_ms - 1
         return {
             "version": SNAPSHOT_VERSION,
+            "newer_than_ms": newer_than_ms,
             "clock_ms": self.clock_ms,
             "feed_seq": self.feed_seq,
             "devices": {device: list(last) for device, last in self.devices.items()},
-            "beds": {name: bed.snapshot() for name, bed in self.beds.items()},
-            "remembered": {
-                name: [[list(identity), *what] for identity, what in known.seen.items()]
-                for name, known in self.remembered.items()
-            },
+            "beds": {name: bed.snapshot(newer_than_ms) for name, bed in self.beds.items()},
+            "remembered": {name: [*known.seen.items()] for name, known in self.remembered.items()},
         }
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
-        """Take over what `snapshot` gave."""
+    def restore(self, kept: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> None:
+        """Take over what `snapshot` gave; `base` holds the beds of the one that it goes on from."""
         if kept["version"] != SNAPSHOT_VERSION:
             raise ValueError(f"snapshot version {kept['version']}, this program reads {SNAPSHOT_VERSION}")
         self.clock_ms, self.feed_seq = kept["clock_ms"], kept["feed_seq"]
         self.devices = {device: (bed, at_ms) for device, (bed, at_ms) in kept["devices"].items()}
         for name, entry in kept["beds"].items():
             bed = self._bed(name)
+            if base is not None and name in base:
+                entry = completed(entry, base[name], kept["newer_than_ms"])
             bed.restore(entry)
             self._schedule(bed)
         for name, entries in kept["remembered"].items():
             known = self.remembered[name] = Remembered(self.limits.remembered_messages)
-            known.seen.update({tuple(identity): (time_ms, digest) for identity, time_ms, digest in entries})
+            known.seen.update({tuple(identity): (time_ms, digest) for identity, (time_ms, digest) in entries})
 
 
 def _identity(event: Any, digest: int) -> tuple[Any, ...]:

@@ -85,11 +85,10 @@ class Past:
 
 def _restored(intake: Intake, journal: JournalView, until_ms: int | None) -> int:
     """The position of the newest snapshot that is not later than the instant; the ward is put back to it."""
-    for position, content in journal.snapshots():
-        kept = snapshot.read(content)
-        if until_ms is None or kept["ward"]["clock_ms"] <= until_ms:
-            snapshot.restore(intake, kept)
-            return position
+    for kept in journal.snapshots():
+        if until_ms is None or snapshot.head_of(kept.parts)["ward"]["clock_ms"] <= until_ms:
+            snapshot.restore(intake, kept.parts, kept.base)
+            return kept.position
     return journal.first_position - 1
 
 

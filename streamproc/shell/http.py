@@ -11,6 +11,7 @@ import contextlib
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
+from typing import Protocol
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -20,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from streamproc.shell import api
 from streamproc.shell.metrics import Watched, registry
 
 HUNG_AFTER_S = 15.0
@@ -34,7 +36,11 @@ class CannotListen(Exception):
     """The address of the HTTP server is not to be had; the message says which and why."""
 
 
-def application(watched: Watched) -> Starlette:
+class Served(Watched, api.Feed, Protocol):
+    """What is served: figures, health, alerts and beds."""
+
+
+def application(watched: Served) -> Starlette:
     """The routes over a service."""
     own = registry(watched)
 
@@ -65,6 +71,7 @@ def application(watched: Watched) -> Starlette:
             Route("/metrics", metrics),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            *api.routes(watched),
         ]
     )
 
@@ -83,7 +90,7 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(watched: Watched, host: str, port: int) -> AsyncIterator[int]:
+async def serving(watched: Served, host: str, port: int) -> AsyncIterator[int]:
     """Serve for as long as the context lasts; gives the port, which is a free one if 0 was asked."""
     import asyncio
 

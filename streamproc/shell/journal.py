@@ -12,10 +12,11 @@ import os
 import sqlite3
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
@@ -25,11 +26,12 @@ from streamproc.shell.machine import REAL, Databases, to_read
 
 JOURNAL = "journal.db"
 """Its file in the state folder."""
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _APPLICATION_ID = 0x57415244
 _FRAMES_VERSION = 1
-_SNAPSHOT_VERSION = 1
+_SNAPSHOT_VERSION = 2
 _SNAPSHOTS_KEPT = 3
+_BASES_KEPT = 2
 _ROWS_AT_A_TIME = 200
 """Rows read, or forgotten, between two chances for an append."""
 
@@ -44,8 +46,13 @@ _RETAINED = 1
 _SCHEMA = """
 CREATE TABLE batch (position INTEGER PRIMARY KEY, received_ms INTEGER NOT NULL, frames BLOB NOT NULL);
 CREATE TABLE mark (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE event (feed_seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, payload BLOB NOT NULL);
 CREATE TABLE snapshot (
-    position INTEGER PRIMARY KEY, version INTEGER NOT NULL, json BLOB NOT NULL, checksum INTEGER NOT NULL
+    position INTEGER PRIMARY KEY, version INTEGER NOT NULL, base INTEGER, parts INTEGER NOT NULL,
+    checksum INTEGER NOT NULL
+);
+CREATE TABLE part (
+    position INTEGER NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (position, number)
 );
 """
 
@@ -55,7 +62,17 @@ _READ = (
 _RECEIVED_AT = "SELECT received_ms FROM batch WHERE position = ?"
 _SET_MARK = "INSERT OR REPLACE INTO mark VALUES (?, ?)"
 
+_FORGET_SNAPSHOTS = (
+    "DELETE FROM snapshot"
+    " WHERE position NOT IN (SELECT position FROM snapshot ORDER BY position DESC LIMIT ?)"
+    " AND position NOT IN"
+    " (SELECT position FROM snapshot WHERE base IS NULL ORDER BY position DESC LIMIT ?)"
+)
+_FORGET_PARTS = "DELETE FROM part WHERE position NOT IN (SELECT position FROM snapshot)"
+
 Mark = str | int
+Event = tuple[int, int, bytes]
+"""An event of the feed: its number, its time in ms, and the payload as it is published."""
 _T = TypeVar("_T")
 _log = structlog.stdlib.get_logger()
 
@@ -222,20 +239,41 @@ class SqliteJournal:
             (first,) = database.execute("SELECT min(position) FROM batch").fetchone()
         return self._position + 1 if first is None else int(first)
 
+    @property
+    def bytes_used(self) -> int:
+        """How much of its file is in use; what was forgotten is written over first."""
+        with self._reading() as database:
+            (pages, free, size) = (
+                database.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return int((pages - free) * size)
+
     # --- the log -------------------------------------------------------------------------------
 
     async def append(
-        self, received_ms: int, messages: Sequence[Message], marks: Mapping[str, Mark] | None = None
+        self,
+        received_ms: int,
+        messages: Sequence[Message],
+        marks: Mapping[str, Mark] | None = None,
+        events: Sequence[Event] = (),
     ) -> int:
-        """Return the batch's position once it, and the marks with it, are durable."""
-        return await self._write(lambda: self._append(received_ms, messages, marks or {}))
+        """Return the batch's position once it, the marks and the feed's events with it, are durable."""
+        return await self._write(lambda: self._append(received_ms, messages, marks or {}, events))
 
-    def _append(self, received_ms: int, messages: Sequence[Message], marks: Mapping[str, Mark]) -> int:
+    def _append(
+        self,
+        received_ms: int,
+        messages: Sequence[Message],
+        marks: Mapping[str, Mark],
+        events: Sequence[Event],
+    ) -> int:
         position = self._position + 1
         frames = encode_frames(position, received_ms, messages)
         with self._commit() as database:
             database.execute("INSERT INTO batch VALUES (?, ?, ?)", (position, received_ms, frames))
             database.executemany(_SET_MARK, list(marks.items()))
+            database.executemany("INSERT OR REPLACE INTO event VALUES (?, ?, ?)", events)
         self._position = position
         return position
 
@@ -280,6 +318,26 @@ class SqliteJournal:
                     beyond = middle
         return first
 
+    def events(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """The feed's durable events after a number, in order; from any thread."""
+        with self._reading() as database:
+            return database.execute(
+                "SELECT feed_seq, payload FROM event WHERE feed_seq > ? ORDER BY feed_seq LIMIT ?",
+                (after, limit),
+            ).fetchall()
+
+    async def forget_events_before(self, time_ms: int) -> None:
+        """Remove the events of the feed that are older than this; they are the first of it."""
+        oldest = "SELECT feed_seq FROM event ORDER BY feed_seq LIMIT ?"
+        forget = f"DELETE FROM event WHERE time_ms < ? AND feed_seq IN ({oldest})"
+
+        def forget_some() -> int:
+            with self._commit() as database:
+                return database.execute(forget, (time_ms, _ROWS_AT_A_TIME)).rowcount
+
+        while await self._write(forget_some):
+            pass
+
     # --- marks and snapshots -------------------------------------------------------------------
 
     def mark(self, name: str) -> Mark | None:
@@ -297,26 +355,37 @@ class SqliteJournal:
 
         await self._write(set_them)
 
-    async def save_snapshot(self, position: int, json: bytes) -> None:
-        """Keep the state as of the batch at `position`, and the few newest snapshots beside it."""
+    async def save_snapshot(self, position: int, parts: Iterable[bytes], base: int | None = None) -> None:
+        """Keep the state as of the batch at `position`, and the few newest snapshots beside it.
+
+        Each part is asked for and written by the writer's thread, with room for appends in between; only
+        with the last of them there is a snapshot. `base` is the position of the one that it goes on from."""
         if not 0 < position <= self._position:
             raise ValueError(f"no batch {position} to take a snapshot of, the last is {self._position}")
+        left = iter(parts)
+        checksum, number = _manifest_checksum(position, base), 0
+        while (body := await self._write(partial(self._save_part, position, number, left))) is not None:
+            checksum, number = zlib.crc32(body, checksum), number + 1
+        row = (position, _SNAPSHOT_VERSION, base, number, checksum)
+        await self._write(partial(self._save_manifest, row))
 
-        row = (position, _SNAPSHOT_VERSION, json, _snapshot_checksum(position, json))
-
-        def save() -> None:
+    def _save_part(self, position: int, number: int, left: Iterator[bytes]) -> bytes | None:
+        body = next(left, None)
+        if body is not None:
             with self._commit() as database:
-                database.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)", row)
-                database.execute(
-                    "DELETE FROM snapshot WHERE position NOT IN"
-                    " (SELECT position FROM snapshot ORDER BY position DESC LIMIT ?)",
-                    (_SNAPSHOTS_KEPT,),
-                )
+                if number == 0:
+                    database.execute(_FORGET_PARTS)  # of one that never came to be
+                database.execute("INSERT OR REPLACE INTO part VALUES (?, ?, ?)", (position, number, body))
+        return body
 
-        await self._write(save)
+    def _save_manifest(self, row: tuple[int, int, int | None, int, int]) -> None:
+        with self._commit() as database:
+            database.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?)", row)
+            database.execute(_FORGET_SNAPSHOTS, (_SNAPSHOTS_KEPT, _BASES_KEPT))
+            database.execute(_FORGET_PARTS)
 
-    def newest_snapshot(self) -> tuple[int, bytes] | None:
-        """The newest sound snapshot and its position; a damaged one is passed over, and said so."""
+    def newest_snapshot(self) -> Snapshot | None:
+        """The newest sound snapshot; a damaged one is passed over, and said so."""
         with self._reading() as database:
             return next(_snapshots(database), None)
 
@@ -359,6 +428,15 @@ class SqliteJournal:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state as of the batch at `position`, in parts, and the parts of the one that it goes on from."""
+
+    position: int
+    parts: tuple[bytes, ...]
+    base: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class JournalView:
     """A journal as it stands at one moment, beside whoever holds it; nothing can be written through it."""
 
@@ -376,8 +454,8 @@ class JournalView:
                 yield decode_frames(position, received_ms, frames)
                 expected += 1
 
-    def snapshots(self) -> Iterator[tuple[int, bytes]]:
-        """The sound snapshots with their positions, the newest first."""
+    def snapshots(self) -> Iterator[Snapshot]:
+        """The sound snapshots, the newest first."""
         return _snapshots(self.database)
 
 
@@ -400,13 +478,33 @@ def read_only(path: Path | str) -> Iterator[JournalView]:
         yield JournalView(database, first or 1, last or 0)
 
 
-def _snapshots(database: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:
-    rows = database.execute("SELECT position, version, json, checksum FROM snapshot ORDER BY position DESC")
-    for position, version, json, checksum in rows:
-        if version == _SNAPSHOT_VERSION and _snapshot_checksum(position, json) == checksum:
-            yield position, json
-        else:
+def _snapshots(database: sqlite3.Connection) -> Iterator[Snapshot]:
+    rows = database.execute("SELECT position, version, base FROM snapshot ORDER BY position DESC").fetchall()
+    for position, version, base in rows:
+        parts = _sound_parts(database, position)
+        base_parts = () if base is None else _sound_parts(database, base)
+        if parts is None or base_parts is None:
             _log.error("snapshot_found_corrupt", position=position, version=version)
+        else:
+            yield Snapshot(position, parts, base_parts)
+
+
+def _sound_parts(database: sqlite3.Connection, position: int) -> tuple[bytes, ...] | None:
+    """The parts of a snapshot as they were written, or None."""
+    row = database.execute(
+        "SELECT version, base, parts, checksum FROM snapshot WHERE position = ?", (position,)
+    ).fetchone()
+    if row is None or row[0] != _SNAPSHOT_VERSION:
+        return None
+    found = database.execute("SELECT body FROM part WHERE position = ? ORDER BY number", (position,))
+    try:
+        parts = tuple(body for (body,) in found)
+    except sqlite3.DatabaseError:
+        return None
+    checksum = _manifest_checksum(position, row[1])
+    for body in parts:
+        checksum = zlib.crc32(body if isinstance(body, bytes) else b"", checksum)
+    return parts if (len(parts), checksum) == (row[2], row[3]) and parts else None
 
 
 def _rows(database: sqlite3.Connection, expected: int, last: int) -> Iterator[tuple[int, int, bytes]]:
@@ -422,8 +520,8 @@ def _rows(database: sqlite3.Connection, expected: int, last: int) -> Iterator[tu
         raise JournalCorrupt(expected, f"missing, the last should be {last}")
 
 
-def _snapshot_checksum(position: int, json: bytes) -> int:
-    return zlib.crc32(json, position)
+def _manifest_checksum(position: int, base: int | None) -> int:
+    return zlib.crc32(f"{position} {base}".encode())
 
 
 def _take_lock(path: Path) -> int:
@@ -477,6 +575,9 @@ def _check_version(path: Path, database: sqlite3.Connection, *, may_be_empty: bo
         raise JournalFailed(f"{path} is not a journal")
     if version > SCHEMA_VERSION:
         raise JournalTooNew(f"{path} has schema version {version}, this program knows {SCHEMA_VERSION}")
+    if tables and version < SCHEMA_VERSION:
+        wrong = f"{path} has schema version {version}, this program needs {SCHEMA_VERSION}"
+        raise JournalFailed(f"{wrong}; right would be another state.dir")
 
 
 def _check_schema(path: Path, database: sqlite3.Connection) -> None:

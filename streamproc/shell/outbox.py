@@ -58,6 +58,8 @@ class Outbox:
     shown: dict[str, bytes] = field(default_factory=dict)
     taken_down: list[tuple[int, str, int]] = field(default_factory=list)
     done: set[int] = field(default_factory=set)
+    unkept: list[tuple[int, int, bytes]] = field(default_factory=list)
+    """Events that the next commit is to keep for whoever asks for them later."""
     to_show: dict[str, None] = field(default_factory=dict)
     """Topics of which the broker may keep an older state, or none."""
     not_shown: dict[str, None] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class Outbox:
         payload = encode(alert_event(change, self.instance, change.ruleset))
         topic = self.topics.alert(change.bed, change.rule.id)
         self.shown[topic] = payload
+        self.unkept.append((change.feed_seq, change.time_ms, payload))
         if change.phase is Phase.END:
             due_ms = change.time_ms + self.tombstone_after_ms
             heapq.heappush(self.taken_down, (due_ms, topic, change.feed_seq))
@@ -160,6 +163,7 @@ class Outbox:
         return {
             "acknowledged_seq": self.acknowledged_seq,
             "done": sorted(self.done),
+            "unkept": [[seq, time_ms, payload.decode()] for seq, time_ms, payload in self.unkept],
             "waiting": [
                 [o.feed_seq, o.state_topic, o.payload.decode(), o.decided_ms] for o in unacknowledged
             ],
@@ -171,6 +175,7 @@ class Outbox:
         """Take over what `snapshot` gave; what was sent and not acknowledged is sent again."""
         self.acknowledged_seq = kept["acknowledged_seq"]
         self.done = set(kept["done"])
+        self.unkept = [(seq, time_ms, payload.encode()) for seq, time_ms, payload in kept["unkept"]]
         self.waiting = deque(
             Outgoing(seq, topic, payload.encode(), decided_ms)
             for seq, topic, payload, decided_ms in kept["waiting"]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import ssl
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import blake2b
@@ -38,6 +39,7 @@ from streamproc.shell.journal import (
     Recorded,
     SqliteJournal,
 )
+from streamproc.shell.keeper import Keeper
 from streamproc.shell.machine import REAL, Machine
 from streamproc.shell.metrics import REFUSED, TAKEN, Meters
 from streamproc.shell.mqtt import Connection, Delivery, LastWill, MqttSettings
@@ -104,6 +106,7 @@ class Service:
     topics: Topics = field(init=False)
     outbox: Outbox = field(init=False)
     journal: SqliteJournal = field(init=False)
+    keeper: Keeper = field(init=False)
     clock: Clock = field(init=False)
     connection: Connection = field(init=False)
     on_change: Callable[[Change], None] = lambda change: None
@@ -121,7 +124,6 @@ class Service:
     _committed: bool = False
     _heartbeat: Every = field(init=False)
     _bed_states: Every = field(init=False)
-    _snapshot: Every = field(init=False)
     _dead_letters: Allowance = field(init=False)
     _complaints: Every = field(default_factory=lambda: Every(COMPLAINTS_S))
     _told_refused: Counter[Reason] = field(default_factory=Counter)
@@ -141,7 +143,6 @@ class Service:
         )
         self._heartbeat = Every(settings.alerts.heartbeat_s)
         self._bed_states = Every(settings.alerts.bed_state_s)
-        self._snapshot = Every(settings.state.snapshot_every_s)
         self._dead_letters = Allowance(settings.limits.dead_letters_per_s)
 
     # what a scrape reads
@@ -182,13 +183,37 @@ class Service:
         """Alert events that the broker has not acknowledged."""
         return self.outbox.undelivered
 
+    # what a station asks
+
+    def open_alerts(self) -> list[bytes]:
+        """The newest event of each alert that has not ended."""
+        names = self.ward.open_alerts()
+        return [one for one in self.outbox.shown.values() if json.loads(one)["data"]["alert_id"] in names]
+
+    async def events(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """The feed after a number, as far as it is kept."""
+        newest = [(seq, payload) for seq, _, payload in self.outbox.unkept if seq > after]
+        kept = await asyncio.to_thread(self.journal.events, after, limit)
+        last = kept[-1][0] if kept else after
+        return (kept + [event for event in newest if event[0] > last])[:limit]
+
+    def hand_in(self, payload: bytes) -> str | None:
+        """Take over an acknowledgement with the next round; or why not."""
+        topic = self.topics.ack(HTTP_STATION)
+        decoded = self.intake.decoder.decode(topic, payload, self.ward.clock_ms or 0)
+        if isinstance(decoded, Rejected):
+            return decoded.detail
+        self._early.append(Delivery(topic, payload, 0, False, 0, NO_CONNECTION))
+        return None
+
     # the run
 
     async def run(self) -> None:
         """Recover, connect, and process until told to stop. Raises what cannot be lived with."""
         path = Path(self.settings.state.dir) / JOURNAL
         async with SqliteJournal(path, self.machine.databases) as self.journal:
-            self._recover()
+            await self._recover()
+            self.keeper = Keeper(self.journal, self.settings.state, self.machine.steady_s)
             self.watch.begin(self.intake.settings, self.ward.clock_ms)
             self.clock = clock_from(self.settings.clock.source, self.ward.clock_ms or 0, self.machine.wall_s)
             self.connection = self._new_connection()
@@ -231,13 +256,14 @@ class Service:
             messages = [*told, *messages]
             numbered_seq = self.ward.feed_seq + NUMBERS_AHEAD
             marks = self._marks(numbered_seq)
-            position = await self.journal.append(now_ms, messages, marks)
+            events, self.outbox.unkept = self.outbox.unkept, []
+            position = await self.journal.append(now_ms, messages, marks, events)
             self.meters.commit.observe(self.machine.steady_s() - started_s)
             self._committed, self.outbox.numbered_seq = True, numbered_seq
             self.connection.acknowledge(deliveries)
             self.announce(self.apply(now_ms, messages))
             self._log_told(told)
-            await self._keep(position)
+            await self.keeper.look(position, now_ms, len(messages), self._take_snapshot)
         self.last_step_s = self.machine.wall_s()
         self._publish(now_ms)
 
@@ -321,21 +347,27 @@ class Service:
 
     # recovery: the newest snapshot, then the journal's suffix, on the same path as live batches
 
-    def _recover(self) -> None:
+    async def _recover(self) -> None:
+        """As the loop turns, so that whoever asks over HTTP is told that we are not ready."""
         started_s = self.machine.steady_s()
-        position = self._restore_snapshot()
+        with snapshot.uncollected():
+            position = self._restore_snapshot()
+        gc.freeze()  # all beds are there now and stay: no look for garbage needs to pass over them
         mark = self.journal.mark(ACKNOWLEDGED_MARK)
         if isinstance(mark, int):
             self.outbox.delivered_up_to(mark)
         self._number_anew_if_program_changed()
-        replayed = 0
+        replayed = messages = 0
         for batch in self.journal.read(position + 1):
             self._apply_again(batch)
-            replayed += 1
+            replayed, messages = replayed + 1, messages + len(batch.messages)
+            self.last_step_s = self.machine.wall_s()
+            await asyncio.sleep(0)
         _log.info(
             "state_recovered",
             snapshot_position=position,
             batches=replayed,
+            messages=messages,
             position=self.journal.position,
             beds=len(self.ward.beds),
             undelivered=self.outbox.undelivered,
@@ -361,12 +393,9 @@ class Service:
         """The position up to which a snapshot has told everything; 0 where the whole journal tells it."""
         kept, first = self.journal.newest_snapshot(), self.journal.first_position
         if kept is not None:
-            position, content = kept
-            state = snapshot.read(content)
             try:
-                snapshot.restore(self.intake, state)
-                self.outbox.restore(state["outbox"])
-                return position
+                self.outbox.restore(snapshot.restore(self.intake, kept.parts, kept.base))
+                return kept.position
             except snapshot.SnapshotForeign as error:
                 if first > 1:
                     raise
@@ -377,16 +406,8 @@ class Service:
             raise JournalCorrupt(first, f"{wrong}; right would be another state.dir")
         return 0
 
-    async def _keep(self, position: int) -> None:
-        """Now and then a snapshot, so that recovery is short; older batches are forgotten by time."""
-        if self._snapshot.due(self.machine.steady_s()):
-            await self._save(position)
-
-    async def _save(self, position: int) -> None:
-        await self.journal.save_snapshot(position, snapshot_of(self.intake, self.outbox.snapshot()))
-        assert self.ward.clock_ms is not None
-        oldest_ms = self.ward.clock_ms - round(self.settings.state.journal_retention_h * 3_600_000)
-        await self.journal.forget_before(self.journal.position_at(oldest_ms))
+    def _take_snapshot(self, base_ms: int | None) -> Iterable[bytes]:
+        return snapshot_of(self.intake, self.outbox.snapshot(), base_ms)
 
     # the broker
 
@@ -496,10 +517,15 @@ class Service:
             await self.connection.settled(GOODBYE_S)
         self._note_delivered()
         await self.journal.set_marks(self._marks(self.ward.feed_seq))
-        if self.journal.position:
-            await self._save(self.journal.position)
+        if self.ward.clock_ms is not None:
+            await self.keeper.finish(self.journal.position, self.ward.clock_ms, self._take_snapshot)
         _log.info("service_stopped", position=self.journal.position, undelivered=self.outbox.undelivered)
 
+
+HTTP_STATION = "http"
+"""In whose name an acknowledgement comes that was sent over HTTP."""
+NO_CONNECTION = -1
+"""Of a message that came otherwise than from the broker: nothing is to be answered there."""
 
 COMPLAINTS_S = 10.0
 """How often the log may complain about what we are sent."""

@@ -7,6 +7,7 @@ looks. The first test proves that these histories raise and end every rule, so t
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -36,6 +37,7 @@ from ward_histories import (
     arrived,
     assert_same_feed,
     is_telemetry,
+    new_ward,
     redelayed,
     run,
 )
@@ -204,6 +206,30 @@ def test_a_restart_anywhere_changes_nothing(history: History, chance: Random) ->
 def instants(history: History, chance: Random, count: int) -> list[int]:
     """Some instants of a history."""
     return [chance.randrange(START_MS, history.until_ms - 2 * HOLD_BACK_MS) for _ in range(count)]
+
+
+@law()
+def test_a_restart_from_what_is_new_since_a_full_snapshot_changes_nothing(
+    history: History, chance: Random
+) -> None:
+    """The pressures that cannot have changed since then are taken from there, late messages or not."""
+    lived = run(history, restarts_ms=instants(history, chance, 12), new_alone=True)
+    assert_same_feed(lived, run(history))
+
+
+@law()
+def test_a_snapshot_stays_as_it_was_taken(history: History, chance: Random) -> None:
+    """It is written while the ward lives on: nothing of it may be the ward's own."""
+    (at_ms,) = instants(history, chance, 1)
+    ward = new_ward(history)
+    taken: list[tuple[Any, str]] = []
+    for arrival in history.arrivals:
+        ward.tick(arrival.received_ms)
+        if arrival.received_ms >= at_ms and not taken:
+            taken.append((snapshot := ward.snapshot(), json.dumps(snapshot)))
+        ward.offer(arrival.event, arrival.received_ms, arrival.digest)
+    for snapshot, text in taken:
+        assert json.dumps(snapshot) == text
 
 
 @law()

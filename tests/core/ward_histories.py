@@ -370,17 +370,22 @@ def run(
     restarts_ms: Iterable[int] = (),
     looks_ms: Iterable[int] = (),
     start_ms: int = START_MS,
+    new_alone: bool = False,
 ) -> Run:
     """Live through a history: a tick before each message, further ticks, restarts from JSON, and further
-    looks, instants of event time at which every bed is to judge although nothing happens."""
+    looks, instants of event time at which every bed is to judge although nothing happens.
+
+    With `new_alone` the first restart is from a full snapshot, the others from what is new since that one."""
     lived = Run(new_ward(history), [], [])
     restarts, looks = set(restarts_ms), {look_ms + HOLD_BACK_MS - 1: look_ms for look_ms in looks_ms}
-    arrivals, at = history.arrivals, 0
+    arrivals, at, base = history.arrivals, 0, None
     instants = {start_ms, history.until_ms, *ticks_ms, *restarts, *looks}
     for now_ms in sorted(instants.union(each.received_ms for each in arrivals)):
         lived.changes += lived.ward.tick(now_ms)
         if now_ms in restarts:
-            lived.ward = restarted(lived.ward, history)
+            kept = json.loads(json.dumps(lived.ward.snapshot(base and base["clock_ms"])))
+            lived.ward = restarted(kept, base and base["beds"], history)
+            base = base or (kept if new_alone else None)
         if now_ms in looks:
             look_at_every_bed(lived.ward, looks[now_ms])
         while at < len(arrivals) and arrivals[at].received_ms == now_ms:
@@ -397,10 +402,10 @@ def look_at_every_bed(ward: Ward, look_ms: int) -> None:
         ward._schedule(bed)
 
 
-def restarted(ward: Ward, history: History) -> Ward:
-    """A fresh ward that takes over what the last one kept, by way of JSON."""
+def restarted(kept: Any, base: Any, history: History) -> Ward:
+    """A fresh ward that takes over what the last one kept."""
     other = new_ward(history)
-    other.restore(json.loads(json.dumps(ward.snapshot())))
+    other.restore(kept, base)
     return other
 
 

@@ -166,7 +166,8 @@ async def kill_once(number: int, killer: Killer, proxy: Proxy, remains: Remains)
         len(remains.fresh.intersection(life.unacknowledged.values())),
         len(life.unanswered),
         remains.torn_frames,
-        bool(remains.torn_frames and life.acknowledged) and remains.snapshot_position <= begun_at,
+        remains.unfinished_snapshot
+        or (bool(remains.torn_frames and life.acknowledged) and remains.snapshot_position <= begun_at),
         "service_started" in said and "state_recovered" not in said,
         round(time.monotonic() - begun_s, 3),
     )

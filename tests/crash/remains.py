@@ -32,6 +32,9 @@ def unfinished_frames(wal: Path) -> int:
     return unfinished
 
 
+UNFINISHED = "SELECT max(position) FROM part WHERE position NOT IN (SELECT position FROM snapshot)"
+
+
 @dataclass(slots=True)
 class Remains:
     """The journal as it stands after each crash; what was read once is not read again."""
@@ -44,6 +47,8 @@ class Remains:
     snapshot_position: int = 0
     torn_frames: int = 0
     """Of a commit that the last run has not finished."""
+    unfinished_snapshot: bool = False
+    """Whether the last run has left parts of one that never came to be."""
     _written_ns: int = 0
 
     def read_on(self) -> None:
@@ -54,8 +59,10 @@ class Remains:
         self._written_ns = written_ns
         self.fresh.clear()
         with read_only(self.state / "journal.db") as view:
+            (part,) = view.database.execute(UNFINISHED).fetchone()
+            self.unfinished_snapshot = part is not None and part > self.position
             for batch in view.read(max(self.position + 1, view.first_position)):
                 self.fresh.update((message.topic, message.payload) for message in batch.messages)
             self.position = view.position
-            self.snapshot_position = next((position for position, _ in view.snapshots()), 0)
+            self.snapshot_position = next((kept.position for kept in view.snapshots()), 0)
         self.journaled |= self.fresh

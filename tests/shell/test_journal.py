@@ -27,6 +27,7 @@ from streamproc.shell.journal import (
     JournalInUse,
     JournalTooNew,
     Recorded,
+    Snapshot,
     SqliteJournal,
     decode_frames,
     encode_frames,
@@ -198,9 +199,9 @@ async def test_a_killed_owner_does_not_keep_the_journal(path: Path) -> None:
 async def test_a_newer_journal_is_refused_and_left_alone(path: Path) -> None:
     await filled(path, 1)
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA user_version = 3")
     before = bytes_of(path)
-    with pytest.raises(JournalTooNew, match="version 2"):
+    with pytest.raises(JournalTooNew, match="version 3"):
         SqliteJournal(path)
     assert bytes_of(path) == before
 
@@ -264,7 +265,7 @@ async def test_a_damaged_or_missing_row_is_named(path: Path, statement: str, pos
 async def test_a_log_cut_short_is_found_by_its_snapshot(path: Path) -> None:
     await filled(path, 5)
     async with SqliteJournal(path) as journal:
-        await journal.save_snapshot(5, b"{}")
+        await journal.save_snapshot(5, [b"{}"])
     damage(path, "DELETE FROM batch WHERE position > 3")
     async with SqliteJournal(path) as journal:
         with pytest.raises(JournalCorrupt, match="position 4: missing"):
@@ -391,13 +392,13 @@ async def test_the_newest_sound_snapshot_counts_and_a_damaged_one_is_said(path: 
     async with SqliteJournal(path) as journal:
         assert journal.newest_snapshot() is None
         for position in (2, 4, 6, 8):
-            await journal.save_snapshot(position, b'{"at":%d}' % position)
-        assert journal.newest_snapshot() == (8, b'{"at":8}')
-    damage(path, "UPDATE snapshot SET json = x'00' WHERE position = 8")
+            await journal.save_snapshot(position, [b'{"at":%d}' % position])
+        assert journal.newest_snapshot() == Snapshot(8, (b'{"at":8}',))
+    damage(path, "UPDATE part SET body = x'00' WHERE position = 8")
     damage(path, "UPDATE snapshot SET version = 99 WHERE position = 6")
     with capture_logs() as logs:
         async with SqliteJournal(path) as journal:
-            assert journal.newest_snapshot() == (4, b'{"at":4}')
+            assert journal.newest_snapshot() == Snapshot(4, (b'{"at":4}',))
     assert [(log["event"], log["position"]) for log in logs] == [
         ("snapshot_found_corrupt", 8),
         ("snapshot_found_corrupt", 6),
@@ -407,7 +408,7 @@ async def test_the_newest_sound_snapshot_counts_and_a_damaged_one_is_said(path: 
 async def test_a_snapshot_moved_to_another_position_is_corrupt(path: Path) -> None:
     await filled(path, 5)
     async with SqliteJournal(path) as journal:
-        await journal.save_snapshot(3, b"{}")
+        await journal.save_snapshot(3, [b"{}"])
     damage(path, "UPDATE snapshot SET position = 5")
     async with SqliteJournal(path) as journal:
         assert journal.newest_snapshot() is None
@@ -418,7 +419,7 @@ async def test_there_is_no_snapshot_of_what_was_never_journaled(path: Path, posi
     await filled(path, 5)
     async with SqliteJournal(path) as journal:
         with pytest.raises(ValueError, match="no batch"):
-            await journal.save_snapshot(position, b"{}")
+            await journal.save_snapshot(position, [b"{}"])
 
 
 async def test_forgetting_spares_what_a_kept_snapshot_needs(path: Path) -> None:
@@ -427,7 +428,7 @@ async def test_forgetting_spares_what_a_kept_snapshot_needs(path: Path) -> None:
     async with SqliteJournal(path) as journal:
         assert await journal.forget_before(700) == 0
         for position in (500, 600, 690):
-            await journal.save_snapshot(position, b"{}")
+            await journal.save_snapshot(position, [b"{}"])
         assert await journal.forget_before(101) == 100
         assert journal.first_position == 101
         assert await journal.forget_before(700) == 400
@@ -440,7 +441,7 @@ async def test_forgetting_spares_what_a_kept_snapshot_needs(path: Path) -> None:
 async def test_positions_never_start_again_after_all_was_forgotten(path: Path) -> None:
     await filled(path, 5)
     async with SqliteJournal(path) as journal:
-        await journal.save_snapshot(5, b"{}")
+        await journal.save_snapshot(5, [b"{}"])
         assert await journal.forget_before(6) == 5
         assert journal.first_position == 6
     async with SqliteJournal(path) as journal:
@@ -452,7 +453,7 @@ async def test_positions_never_start_again_after_all_was_forgotten(path: Path) -
 async def test_appends_come_in_between_while_much_is_forgotten(path: Path) -> None:
     await filled(path, 1500)
     async with SqliteJournal(path) as journal:
-        await journal.save_snapshot(1500, b"{}")
+        await journal.save_snapshot(1500, [b"{}"])
         forgetting = asyncio.create_task(journal.forget_before(1501))
         await asyncio.sleep(0)
         assert await journal.append(1501, []) == 1501

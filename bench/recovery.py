@@ -1,0 +1,166 @@
+"""How long a killed processor takes until it is ready again, at the worst moment between two snapshots.
+
+Every bed has lived the same half hour of one bed (MAP and pump once a second); then all of them send on, as
+many messages as may come between two snapshots and while one is written. That state is on disk when the real
+service starts against a real mosquitto. It passes no judgement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.ward300 import (
+    FOR_S,
+    LOW_ML_PER_H,
+    address_in,
+    bed_name,
+    cpu_s,
+    eventually,
+    fetched,
+    mosquitto,
+    processor_command,
+    running,
+)
+from streamproc.config import Settings
+from streamproc.config import load as load_settings
+from streamproc.shell.intake import Intake
+from streamproc.shell.journal import JOURNAL, Recorded, SqliteJournal
+from streamproc.shell.snapshot import snapshot_of
+from streamproc.wire import rfc3339
+
+HISTORY_S = 1800
+SINCE_FULL_S = 300
+WHILE_WRITTEN = 0.5
+"""A snapshot is written while half as many messages come as between two of them."""
+BUILD_S_PER_BED = 0.1
+"""The history ends so far ahead that it is over just when the service starts."""
+PATIENCE_S = 300.0
+NO_OUTBOX = {"acknowledged_seq": 0, "done": [], "waiting": [], "unkept": [], "shown": {}, "taken_down": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one start took, in s of wall clock and of CPU; how much it had to live through, and from what."""
+
+    beds: int
+    messages: int
+    snapshot_mb: float
+    ready_s: float
+    recovery_s: float
+    ready_cpu_s: float
+    load_1min: float
+
+
+def messages(beds: int, at_ms: int, seq: int) -> Iterator[Recorded]:
+    """What every bed sends in one second."""
+    for number in range(1, beds + 1):
+        stamp = {"boot": "1", "seq": seq, "time": rfc3339(at_ms)}
+        sample = {"metric": "MDC_PRESS_BLD_ART_ABP_MEAN", "value": 72 + seq % 5, "unit": "mm[Hg]"}
+        pump = {"status": "infusing", "drug": "norepinephrine", "form": "base"}
+        pump |= {"rate": {"value": LOW_ML_PER_H, "unit": "mL/h"}}  # type: ignore[dict-item]
+        pump |= {"concentration": {"value": 16, "unit": "ug/mL"}, "weight": {"value": 80, "unit": "kg"}}  # type: ignore[dict-item]
+        for topic, device, what in (("map", "MON", sample), ("pump/1", "PMP", pump)):
+            payload = json.dumps({"device": f"{device}-{number}", **stamp, **what}).encode()
+            yield Recorded(f"bedside/v1/{bed_name(number)}/{topic}", payload, False)
+
+
+def live(intake: Intake, beds: int, at_ms: int, seq: int) -> list[Recorded]:
+    """One second of the ward, taken in."""
+    sent = list(messages(beds, at_ms, seq))
+    intake.ward.tick(at_ms)
+    intake.take(at_ms, sent)
+    intake.ward.tick(at_ms)
+    return sent
+
+
+def multiplied(kept: dict[str, object], beds: int) -> Iterator[tuple[str, object]]:
+    """The first bed's snapshot, under every bed's name and with its devices."""
+    text = json.dumps(kept)
+    for number in range(1, beds + 1):
+        own = text.replace(bed_name(1), bed_name(number))
+        yield (
+            bed_name(number),
+            json.loads(own.replace("MON-1", f"MON-{number}").replace("PMP-1", f"PMP-{number}")),
+        )
+
+
+async def build(settings: Settings, beds: int) -> tuple[int, float]:
+    """The state folder of a ward that was killed at the worst moment: messages since the snapshot, its MB."""
+    suffix_s = -(-round(settings.state.snapshot_every_messages * (1 + WHILE_WRITTEN)) // (2 * beds))
+    end_ms = round(1000 * (time.time() + BUILD_S_PER_BED * beds))
+    start_ms = end_ms - 1000 * (HISTORY_S + suffix_s)
+    one, ward = Intake.from_settings(settings), Intake.from_settings(settings)
+    base_ms, parts, base_parts = None, [], []
+    async with SqliteJournal(Path(settings.state.dir) / JOURNAL) as journal:
+        for seq in range(HISTORY_S):
+            at_ms = start_ms + 1000 * seq
+            live(one, 1, at_ms, seq)
+            if seq in (HISTORY_S - SINCE_FULL_S, HISTORY_S - 1):
+                kept = one.ward.snapshot()
+                kept["beds"] = dict(multiplied(kept["beds"][bed_name(1)], beds))
+                kept["remembered"] = dict(multiplied(kept["remembered"][bed_name(1)], beds))
+                ward = Intake.from_settings(settings)
+                ward.ward.restore(kept)
+                position = await journal.append(at_ms, [])
+                parts = list(snapshot_of(ward, NO_OUTBOX, base_ms))
+                await journal.save_snapshot(position, parts, None if base_ms is None else 1)
+                base_ms, base_parts = at_ms, base_parts or parts
+        for seq in range(HISTORY_S, HISTORY_S + suffix_s):
+            at_ms = start_ms + 1000 * seq
+            await journal.append(at_ms, list(messages(beds, at_ms, seq)))
+    assert time.time() < end_ms / 1000, "the machine is too slow to build this in time"
+    await asyncio.sleep(end_ms / 1000 - time.time())
+    return suffix_s * 2 * beds, sum(map(len, parts + base_parts)) / 1e6
+
+
+def is_ready(metrics: str) -> bool:
+    """Whether it says so; one that is too busy to answer is not."""
+    try:
+        return "\nstreamproc_ready 1.0" in fetched(metrics)
+    except OSError:
+        return False
+
+
+def measure(beds: int) -> Figures:
+    """Build, start, and wait until it is ready."""
+    with tempfile.TemporaryDirectory(prefix="recovery-") as name:
+        folder = Path(name)
+        roster = ",".join(bed_name(number) for number in range(1, beds + 1))
+        same_rules = f"rules.ESC-THRESHOLD.for_s={FOR_S}"
+        settings = load_settings(None, [f"state.dir={folder / 'state'}", f"roster=[{roster}]", same_rules])
+        replayed, snapshot_mb = asyncio.run(build(settings, beds))
+        with mosquitto(folder) as (_, port):
+            log, began_s = folder / "processor.log", time.monotonic()
+            with running(processor_command(folder, port, beds), Path(__file__).parents[1], log) as pid:
+                metrics = eventually(lambda: address_in(log), log) + "/metrics"
+                eventually(lambda: is_ready(metrics) or None, log, PATIENCE_S)
+                ready_s, used_s = time.monotonic() - began_s, cpu_s(pid)
+            recovered = next(json.loads(line) for line in log.open() if "state_recovered" in line)
+    assert recovered["messages"] == replayed, recovered
+    return Figures(beds, replayed, snapshot_mb, ready_s, recovered["seconds"], used_s, os.getloadavg()[0])
+
+
+def main() -> None:
+    """Measure, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--beds", type=int, default=1000)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    asked = parser.parse_args()
+    measured = asdict(measure(asked.beds))
+    if asked.json:
+        print(json.dumps(measured))
+        return
+    for name, value in measured.items():
+        print(f"{name:14} {value:,.2f}" if isinstance(value, float) else f"{name:14} {value:,}")
+
+
+if __name__ == "__main__":
+    main()

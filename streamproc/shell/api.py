@@ -1,0 +1,143 @@
+"""What stations ask over HTTP: open alerts, the feed after a number, beds; and their acknowledgements.
+
+It only reads what the processing path has decided. An acknowledgement goes the way of every message:
+through the journal, in the next round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from streamproc.core.ward import Ward
+from streamproc.wire import encode
+from streamproc.wire.announce import bed_state
+
+EVENTS_AT_ONCE = 1000
+FOLLOW_S = 0.25
+"""How soon a follower hears of a new event; nothing is kept for one who is slower than that."""
+KEPT_ALIVE_ROUNDS = 60
+JSON = "application/json"
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class Feed(Protocol):
+    """What is asked of the service."""
+
+    @property
+    def running(self) -> bool: ...
+    @property
+    def ward(self) -> Ward: ...
+    def open_alerts(self) -> Iterable[bytes]: ...
+    async def events(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]: ...
+    def hand_in(self, payload: bytes) -> str | None: ...
+
+
+class Wrong(Exception):
+    """The question can't be answered; the message says what would be right."""
+
+
+def routes(feed: Feed) -> list[Route]:
+    """The paths of the contract below `/api/v1`."""
+
+    def answered(answer: Answer) -> Answer:
+        async def guarded(request: Request) -> Response:
+            if not feed.running:
+                return JSONResponse({"wrong": "not recovered yet"}, 503)
+            try:
+                return await answer(request)
+            except Wrong as wrong:
+                return JSONResponse({"wrong": str(wrong)}, 400)
+
+        return guarded
+
+    return [
+        Route(path, answered(answer), methods=["POST"] if path.endswith("/ack") else ["GET"])
+        for path, answer in (_alerts(feed) | _beds(feed)).items()
+    ]
+
+
+def _alerts(feed: Feed) -> dict[str, Answer]:
+    async def alerts(request: Request) -> Response:
+        if request.query_params.get("state") == "active":
+            return _listed(feed.open_alerts())
+        if "state" in request.query_params:
+            raise Wrong("state: right would be state=active, or after=<feed_seq>")
+        after = _number(request.query_params.get("after"), "after")
+        found = await feed.events(after, EVENTS_AT_ONCE)
+        body = b'{"events":[%s],"next":%d,"newest":%d}'
+        events, last = b",".join(event for _, event in found), found[-1][0] if found else after
+        return Response(body % (events, last, feed.ward.feed_seq), media_type=JSON)
+
+    async def stream(request: Request) -> Response:
+        last = request.headers.get("last-event-id", str(feed.ward.feed_seq))
+        followed = _followed(feed, _number(last, "Last-Event-ID"))
+        return StreamingResponse(
+            followed, media_type="text/event-stream", headers={"cache-control": "no-store"}
+        )
+
+    async def acknowledge(request: Request) -> Response:
+        alert_id = request.path_params["alert_id"]
+        if alert_id not in feed.ward.open_alerts():
+            return JSONResponse({"wrong": f"no open alert is named {alert_id}"}, 404)
+        wrong = feed.hand_in(_with_id(await request.body(), alert_id))
+        return JSONResponse({"wrong": wrong}, 400) if wrong else JSONResponse({"accepted": True}, 202)
+
+    return {
+        "/api/v1/alerts": alerts,
+        "/api/v1/alerts/stream": stream,
+        "/api/v1/alerts/{alert_id:path}/ack": acknowledge,
+    }
+
+
+def _beds(feed: Feed) -> dict[str, Answer]:
+    async def beds(request: Request) -> Response:
+        return _listed(encode(bed_state(bed)) for _, bed in sorted(feed.ward.beds.items()))
+
+    async def bed(request: Request) -> Response:
+        name = f"{request.path_params['unit']}/{request.path_params['bed']}"
+        if name not in feed.ward.beds:
+            return JSONResponse({"wrong": f"bed {name} was not heard of"}, 404)
+        return Response(encode(bed_state(feed.ward.beds[name])), media_type=JSON)
+
+    return {"/api/v1/beds": beds, "/api/v1/beds/{unit}/{bed}": bed}
+
+
+def _listed(payloads: Iterable[bytes]) -> Response:
+    return Response(b"[%s]" % b",".join(payloads), media_type=JSON)
+
+
+def _number(text: str | None, name: str) -> int:
+    if text is None or not text.isascii() or not text.isdecimal():
+        raise Wrong(f"{name}: right would be a number of the feed, 0 for all that is kept")
+    return int(text)
+
+
+def _with_id(body: bytes, alert_id: str) -> bytes:
+    try:
+        told = json.loads(body)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise Wrong('right would be {"by": "who", "time": "2026-11-23T08:15:02Z"}')
+    return json.dumps({**told, "alert_id": alert_id}).encode()
+
+
+async def _followed(feed: Feed, after: int) -> AsyncIterator[bytes]:
+    """Every event after a number, then each as it comes; a sign of life in between."""
+    quiet = 0
+    while feed.running:
+        found = await feed.events(after, EVENTS_AT_ONCE) if feed.ward.feed_seq > after else []
+        for after, event in found:
+            yield b"id: %d\ndata: %s\n\n" % (after, event)
+        quiet = 0 if found else quiet + 1
+        if quiet % KEPT_ALIVE_ROUNDS == 1:
+            yield b": listening\n\n"
+        if len(found) < EVENTS_AT_ONCE:
+            await asyncio.sleep(FOLLOW_S)
