@@ -13,12 +13,11 @@ from typing import Any
 from open_spans import covers, open_spans
 from quick_site import RULES, every_rule, quick_site
 from themed_stays import law
-from ward_histories import LENGTH_MIN, MINUTE_MS, START_MS, History, Run, run
+from ward_histories import History, Run, run
 
 from streamproc.core.alert import Kind, Phase
 from streamproc.core.change import Change
 from streamproc.core.chart import Reads
-from streamproc.core.dose import DoseUnknown
 from streamproc.core.events import MapSample, Observation, ObservationKind, PumpState, PumpStatus
 
 PHYSIOLOGICAL = {rule.id: rule for rule in every_rule() if rule.kind is Kind.PHYSIOLOGICAL}
@@ -27,6 +26,10 @@ UNSETTLED = Reads.DOUBTS | Reads.PRESENCE
 AFTER_OTHERS = {"BETA-BLOCKED", "WEAN-READY"}
 """Rules that follow other rules' alerts."""
 DRUG_OF = {"VASO-RANGE": "vasopressin", "EPI-RANGE": "epinephrine", "DOBU-RANGE": "dobutamine"}
+CUTS = 4
+"""How often each history is cut, each time for another rule."""
+CUT_BEFORE_MS = 40_000
+"""How long before: some of it is before the loss is noticed, most of it not."""
 RESPONSE_MS = RULES["HRS-STEP"]["window_s"] * 1_000
 """For so long after a step a reading that came before may still be what decides."""
 
@@ -66,20 +69,21 @@ class Cut:
         )
 
 
-def cut(history: History, chance: Random, *kinds: type[Any]) -> Cut:
-    """The history without these signals from shortly before something would end or be advised."""
+def cuts(history: History, chance: Random, reads: int, *kinds: type[Any]) -> Iterator[Cut]:
+    """The history without these signals, from shortly before alerts end that rest on them; each rule
+    as likely as any other."""
     whole = run(history)
-    told = [
-        change.time_ms
-        for change in whole.changes
-        if (change.rule.id in PHYSIOLOGICAL and change.phase is Phase.END) or change.rule.id == "WEAN-READY"
-    ]
-    decided_ms = chance.choice(told or [START_MS + LENGTH_MIN * MINUTE_MS // 2])
-    from_ms = decided_ms - chance.randrange(MINUTE_MS)
-    left = history.arriving(
-        a for a in history.arrivals if not (isinstance(a.event, kinds) and a.event.time_ms >= from_ms)
-    )
-    return Cut(left, from_ms, run(left), whole)
+    ends: dict[str, list[int]] = {}
+    for change in whole.changes:
+        rests = change.rule.id in PHYSIOLOGICAL and change.rule.reads & reads and change.phase is Phase.END
+        if rests or change.rule.id == "WEAN-READY":
+            ends.setdefault(change.rule.id, []).append(change.time_ms)
+    for rule in chance.sample(sorted(ends), min(CUTS, len(ends))):
+        from_ms = chance.choice(ends[rule]) - chance.randrange(1_000, CUT_BEFORE_MS)
+        left = history.arriving(
+            a for a in history.arrivals if not (isinstance(a.event, kinds) and a.event.time_ms >= from_ms)
+        )
+        yield Cut(left, from_ms, run(left), whole)
 
 
 def assert_untouched(lost: Cut, reads: int) -> None:
@@ -98,9 +102,10 @@ def lost_ms(lived: Run, bed: str) -> int | None:
 
 
 def out_of_contact_ms(lived: Run, bed: str, drug: str = "norepinephrine") -> int | None:
-    """From when on a drug's dose is unknown for want of contact; None if it is known, or was never heard."""
-    dose = lived.ward.beds[bed].chart.infusions.dose(drug)
-    return dose.since_ms if dose is not None and dose.unknown is DoseUnknown.CONTACT_LOST else None
+    """From when on a drug may run unheard; None if each of its pumps said that it stopped, or it has none."""
+    terms, channels = quick_site().core_terms(), lived.ward.beds[bed].chart.infusions.channels.values()
+    running = [c for c in channels if c.status.drug == drug and c.may_run_unheard]
+    return min((channel.loss_due_ms(terms) for channel in running), default=None)
 
 
 Excuse = Callable[[Cut, Change], bool]
@@ -166,15 +171,15 @@ ends none; a rule that is new has to be thought about."""
 def test_losing_the_pressure_ends_no_physiological_alert(history: History, chance: Random) -> None:
     """Once the silence counts as loss nothing ends or abates on the strength of a pressure that is not there,
     and no bed becomes ready; what other signals decide goes on as it did."""
-    lost = cut(history, chance, MapSample)
-    for stay in history.stays:
-        since_ms = lost_ms(lost.lived, stay.bed)
-        if since_ms is None:
-            continue
-        assert not lost.ready_since(stay.bed, since_ms)
-        for change in lost.abated(stay.bed, since_ms):
-            assert excused(lost, change, Reads.MAP, WITHOUT_PRESSURE), (change.rule.id, change.time_ms)
-    assert_untouched(lost, Reads.MAP)
+    for lost in cuts(history, chance, Reads.MAP, MapSample):
+        for stay in history.stays:
+            since_ms = lost_ms(lost.lived, stay.bed)
+            if since_ms is None:
+                continue
+            assert not lost.ready_since(stay.bed, since_ms)
+            for change in lost.abated(stay.bed, since_ms):
+                assert excused(lost, change, Reads.MAP, WITHOUT_PRESSURE), (change.rule.id, change.time_ms)
+        assert_untouched(lost, Reads.MAP)
 
 
 def excused(lost: Cut, change: Change, reads: int, excuses: dict[str, Excuse]) -> bool:
@@ -187,52 +192,49 @@ def excused(lost: Cut, change: Change, reads: int, excuses: dict[str, Excuse]) -
 def test_losing_the_pumps_ends_no_physiological_alert(history: History, chance: Random) -> None:
     """Once contact is lost nothing ends or abates on the strength of a dose that nobody knows, and no bed
     becomes ready; what other signals decide goes on as it did."""
-    lost = cut(history, chance, PumpStatus)
     reads = Reads.DOSE | Reads.PUMPS | Reads.VOLUME
-    for stay in history.stays:
-        since_ms = out_of_contact_ms(lost.lived, stay.bed)
-        assert since_ms is None or not lost.ready_since(stay.bed, since_ms)
-        for change in lost.abated(stay.bed, lost.from_ms):
-            drug = DRUG_OF.get(change.rule.id, "norepinephrine")
-            since_ms = out_of_contact_ms(lost.lived, stay.bed, drug)
-            if since_ms is None or change.time_ms <= since_ms:
-                continue  # it said that it stopped, or is not lost yet
-            assert excused(lost, change, reads, WITHOUT_PUMPS), (change.rule.id, change.time_ms)
-    assert_untouched(lost, reads)
+    for lost in cuts(history, chance, reads, PumpStatus):
+        for stay in history.stays:
+            since_ms = out_of_contact_ms(lost.lived, stay.bed)
+            assert since_ms is None or not lost.ready_since(stay.bed, since_ms)
+            for change in lost.abated(stay.bed, lost.from_ms):
+                drug = DRUG_OF.get(change.rule.id, "norepinephrine")
+                since_ms = out_of_contact_ms(lost.lived, stay.bed, drug)
+                if since_ms is None or change.time_ms <= since_ms:
+                    continue  # it said that it stopped, or is not lost yet
+                assert excused(lost, change, reads, WITHOUT_PUMPS), (change.rule.id, change.time_ms)
+        assert_untouched(lost, reads)
 
 
 @law(late=False, contexts=False, acks=False)
 def test_losing_the_readings_ends_no_physiological_alert(history: History, chance: Random) -> None:
     """Nothing ends because nothing is charted any more, and a bed becomes ready only at times when no alarm
     but those that readings would have raised kept it from that."""
-    lost = cut(history, chance, Observation)
     by_readings = [rule.id for rule in PHYSIOLOGICAL.values() if rule.reads & Reads.OBSERVATIONS]
-    for stay in history.stays:
-        for change in lost.abated(stay.bed, lost.from_ms):
-            assert excused(lost, change, Reads.OBSERVATIONS, WITHOUT_READINGS), (
-                change.rule.id,
-                change.time_ms,
-            )
-        may_be = [
-            span
-            for rule in ("WEAN-READY", *by_readings)
-            for span in open_spans(lost.whole, rule, stay.bed, history.until_ms)
-        ]
-        ready = open_spans(lost.lived, "WEAN-READY", stay.bed, history.until_ms)
-        assert covers(may_be, ready), (stay.bed, ready)
-    assert_untouched(lost, Reads.OBSERVATIONS)
+    for lost in cuts(history, chance, Reads.OBSERVATIONS, Observation):
+        for stay in history.stays:
+            for change in lost.abated(stay.bed, lost.from_ms):
+                told = change.rule.id, change.time_ms
+                assert excused(lost, change, Reads.OBSERVATIONS, WITHOUT_READINGS), told
+            may_be = [
+                span
+                for rule in ("WEAN-READY", *by_readings)
+                for span in open_spans(lost.whole, rule, stay.bed, history.until_ms)
+            ]
+            ready = open_spans(lost.lived, "WEAN-READY", stay.bed, history.until_ms)
+            assert covers(may_be, ready), (stay.bed, ready)
+        assert_untouched(lost, Reads.OBSERVATIONS)
 
 
 @law(late=False, contexts=False, acks=False)
 def test_a_bed_that_falls_silent_ends_no_physiological_alert(history: History, chance: Random) -> None:
     """Where nothing at all is heard any more, only a pump that said that it stopped lets an alert end."""
-    lost = cut(history, chance, MapSample, PumpStatus, Observation)
-    for stay in history.stays:
-        silent_ms = max(lost_ms(lost.lived, stay.bed) or 0, lost.from_ms + RESPONSE_MS)
-        assert not lost.ready_since(stay.bed, silent_ms)
-        for change in lost.abated(stay.bed, silent_ms):
-            drug = DRUG_OF.get(change.rule.id, "norepinephrine")
-            dose = lost.lived.ward.beds[stay.bed].chart.infusions.dose(drug)
-            stopped = dose is not None and dose.per_min_nano == 0
-            assert stopped, (change.rule.id, change.time_ms)
-            assert change.rule.reads & Reads.DOSE, (change.rule.id, change.time_ms)
+    for lost in cuts(history, chance, Reads.EVERYTHING, MapSample, PumpStatus, Observation):
+        for stay in history.stays:
+            silent_ms = max(lost_ms(lost.lived, stay.bed) or 0, lost.from_ms + RESPONSE_MS)
+            assert not lost.ready_since(stay.bed, silent_ms)
+            for change in lost.abated(stay.bed, silent_ms):
+                told = change.rule.id, change.time_ms
+                drug = DRUG_OF.get(change.rule.id, "norepinephrine")
+                assert change.rule.reads & Reads.DOSE, told
+                assert out_of_contact_ms(lost.lived, stay.bed, drug) is None, told
