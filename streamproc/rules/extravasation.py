@@ -17,7 +17,7 @@ from streamproc.core.sight import DOSE, Of, sight
 from streamproc.core.terms import PumpAlarm
 from streamproc.rules.parameters import Mg, MgPerKg, Ml
 
-SEEN = "extravasation seen to"
+SEEN, SEEN_READING = "extravasation seen to", "extravasation reading seen to"
 SEEN_AT_SITE = "extravasation observed"
 OCCLUDED = "downstream occlusion of a peripheral line"
 
@@ -48,8 +48,7 @@ class Extravasation:
 
 def judge(chart: Chart, p: Extravasation) -> Judgement:
     alert = chart.alert("EXTRAVASATION")
-    if not alert.open and alert.acknowledged_ms is not None:
-        chart.noted[SEEN] = alert.acknowledged_ms
+    _note_what_was_seen(chart, alert)
     observed, occluded = _observed(chart), _occluded(chart)
     cause = any_of(observed, occluded)
     seen = chart.acknowledged("EXTRAVASATION")
@@ -60,13 +59,23 @@ def judge(chart: Chart, p: Extravasation) -> Judgement:
     )
 
 
+def _note_what_was_seen(chart: Chart, alert: Alert) -> None:
+    """An acknowledgement is of what was known by then: a reading that comes late is not among it."""
+    if alert.acknowledged_ms is None:
+        return
+    if not alert.open:
+        chart.noted[SEEN] = alert.acknowledged_ms
+    elif (newest := chart.observations.last(ObservationKind.EXTRAVASATION)) is not None:
+        chart.noted[SEEN_READING] = newest.time_ms
+
+
 def _observed(chart: Chart) -> Finding:
-    """Whether the newest observation says so, and came after the last one was dealt with."""
+    """Whether the newest observation says so, and was not known when the last alert was acknowledged."""
     newest = chart.observations.last(ObservationKind.EXTRAVASATION)
     saw = sight(Of.READINGS, ObservationKind.EXTRAVASATION)
     if newest is None:
         return found("extravasation", False, value="never observed", saw=saw)
-    there = newest.present and not _dealt_with(newest.time_ms, chart)
+    there = newest.present and newest.time_ms > chart.noted.get(SEEN_READING, -1)
     return found("extravasation", there, value=str(newest.value), saw=saw)
 
 
@@ -81,7 +90,7 @@ def _occluded(chart: Chart) -> Finding:
 
 
 def _dealt_with(at_ms: int, chart: Chart) -> bool:
-    """Whether a cause of that instant was acknowledged with an alert that has ended."""
+    """Whether an occlusion of that instant was acknowledged with an alert that has ended."""
     return SEEN in chart.noted and at_ms <= chart.noted[SEEN]
 
 
