@@ -53,6 +53,11 @@ class Channel:
         """Whether drug may flow without our hearing; one that said it stopped is taken at its word."""
         return self.status.state in (PumpState.INFUSING, PumpState.PAUSED, PumpState.KVO)
 
+    def is_put_away(self, at_ms: int, terms: Terms) -> bool:
+        """Whether it said that it stopped, and has been silent for so long that it no longer speaks for
+        the present."""
+        return not self.may_run_unheard and at_ms >= self.loss_due_ms(terms)
+
 
 @dataclass(slots=True)
 class Stretch:

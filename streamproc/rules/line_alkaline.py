@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads
+from streamproc.core.events import PumpState
 from streamproc.core.finding import Finding, found, negated, unknown
 from streamproc.core.infusion import Channel
 from streamproc.core.rule import Citation, RuleDefinition, Wording
@@ -36,18 +37,25 @@ def _mixed(chart: Chart) -> Finding:
 
 
 def _bags(chart: Chart) -> tuple[list[Channel], list[Channel]]:
-    """The infusing channels of norepinephrine, and those of alkaline drugs."""
-    running, terms = chart.infusions.running(), chart.terms
+    """The channels of norepinephrine and those of alkaline drugs through which anything flows."""
+    terms, channels = chart.terms, [channel for _, channel in sorted(chart.infusions.channels.items())]
+    flowing = [bag for bag in channels if bag.status.state in (PumpState.INFUSING, PumpState.KVO)]
     return (
-        [bag for bag in running if bag.status.drug == terms.titrated_drug],
-        [bag for bag in running if terms.drugs[bag.status.drug].alkaline],
+        [bag for bag in flowing if bag.status.drug == terms.titrated_drug],
+        [bag for bag in flowing if terms.drugs[bag.status.drug].alkaline],
     )
 
 
 def _where(chart: Chart) -> str:
     ours, alkaline = _bags(chart)
-    lines = {bag.status.line for bag in ours} - {None}
-    return ", ".join(f"{b.status.drug} on line {b.status.line}" for b in alkaline if b.status.line in lines)
+    lines = {_line(bag) for bag in ours} - {None}
+    return ", ".join(f"{b.status.drug} on line {b.status.line}" for b in alkaline if _line(b) in lines)
+
+
+def _line(bag: Channel) -> str | None:
+    """A line's id, whatever its case and blanks."""
+    line = bag.status.line
+    return None if line is None else "".join(line.split()).casefold()
 
 
 def word(chart: Chart, p: LineAlkaline, alert: Alert) -> Wording:
@@ -69,8 +77,8 @@ RULE = RuleDefinition(
     citation=Citation("Critical Pitfalls to Avoid", "Before and around the infusion", "S"),
     reads=Reads.PUMPS,
     sentence=(
-        "If a drug that the library calls alkaline ({alkaline_drugs}) infuses on the same line as "
-        "norepinephrine, alert (high). Clear once they are separated."
+        "If a drug that the library calls alkaline ({alkaline_drugs}) infuses, or keeps the vein open, on "
+        "the same line as norepinephrine, alert (high). Clear once they are separated."
     ),
     parameters=LineAlkaline,
     judge=judge,

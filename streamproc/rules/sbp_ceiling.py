@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, milli, ms
 from streamproc.core.events import MILLI, ObservationKind
-from streamproc.core.finding import Finding, all_of, negated, unknown
+from streamproc.core.finding import Finding, all_of, found, negated, unknown
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.core.sight import PATIENT
 from streamproc.rules.parameters import Mmhg, Seconds
@@ -29,8 +29,18 @@ def judge(chart: Chart, p: SbpCeiling) -> Judgement:
     treated, above = chart.under_way(chart.terms.titrated_drug), _above_ceiling(chart, p)
     return Judgement(
         levels=(Level(Priority.LOW, all_of(chart.on_vasopressor(), above)),),
-        clears=(Clear(all_of(chart.systolic_heard(), negated(above))), Clear(negated(treated))),
+        clears=(
+            Clear(all_of(chart.systolic_heard(), negated(above))),
+            Clear(negated(treated)),
+            Clear(negated(_baseline_known(chart))),
+        ),
     )
+
+
+def _baseline_known(chart: Chart) -> Finding:
+    baseline = chart.context.baseline_systolic_mmhg if chart.context else None
+    told = "withdrawn, or never said" if baseline is None else f"{baseline:g} mmHg"
+    return found("baseline known", baseline is not None, value=told, saw=PATIENT)
 
 
 def _above_ceiling(chart: Chart, p: SbpCeiling) -> Finding:
@@ -75,7 +85,7 @@ RULE = RuleDefinition(
     sentence=(
         "If the patient's baseline systolic pressure is known and the mean systolic pressure of {window_s} s "
         "is above that less {below_baseline_mmhg} mmHg on a vasopressor, alert (low). Clear once it is not "
-        "above it, or the infusion has ended."
+        "above it, the infusion has ended, or the baseline was withdrawn."
     ),
     parameters=SbpCeiling,
     judge=judge,

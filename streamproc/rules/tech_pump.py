@@ -1,6 +1,7 @@
 """TECH-PUMP: a pump says that something is wrong with it, or its norepinephrine is about to run out.
 
-Any drug's pump counts. A pump that is out of contact keeps what it last said: silence mends nothing.
+Any drug's pump counts. A pump that is out of contact keeps what it last said, as silence mends nothing;
+but one that had stopped before it fell silent has been put away.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ def troubled(chart: Chart, p: TechPump, channel: Channel) -> Finding:
     saw = sight(Of.CHANNEL, name)
     alarm = found(f"alarm of channel {name}", bool(alarms), value=alarms or "none", saw=saw)
     trouble = any_of(alarm, near_end(chart, p, channel))
+    if channel.is_put_away(chart.now_ms, chart.terms):
+        return found(f"channel {name}", False, value="stopped, then silent", saw=saw)
+    if not channel.may_run_unheard and trouble.met:
+        return trouble.until(channel.loss_due_ms(chart.terms))
     if channel.lost and trouble.met:
         return unknown(f"channel {name}", "it is out of contact since it alarmed", saw=saw)
     return trouble
@@ -62,6 +67,8 @@ def _troubles(chart: Chart, p: TechPump) -> list[str]:
     """What each channel says, in words, by channel; computed nearness only where no code said it."""
     told = []
     for name, channel in sorted(chart.infusions.channels.items()):
+        if channel.is_put_away(chart.now_ms, chart.terms):
+            continue
         words = list(dict.fromkeys(_in_words(chart, code) for code in channel.status.alarms))
         if near_end(chart, p, channel).met and PumpAlarm.NEAR_END not in words:
             words.append(PumpAlarm.NEAR_END)
