@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from streamproc.shell.journal import read_only
+
 from .bedside import Bedside
 from .conftest import StartProcessor
 from .journaled import taken_over
 from .oracle import assert_told_as_uninterrupted
-from .processor import Processor
+from .processor import Metrics, Processor
 from .station import FEED, STATUS, Station, listening
 from .telemetry import QUICK, Telemetry, flowing, now_ms
 
@@ -179,6 +181,17 @@ async def test_alerts_of_an_outage_are_delivered_when_the_broker_is_back(
     await outage(broker, new_processor(broker.port, *QUICK, SLOWLY), nothing)
 
 
+async def snapshot_of_now(processor: Processor) -> None:
+    """Wait for a snapshot that holds what is decided by now: no suffix of the journal tells it again."""
+    position = (await processor.metrics()).value("journal_position")
+
+    def holds(scrape: Metrics) -> bool:
+        with read_only(processor.state / "journal.db") as view:
+            return any(kept.position >= position for kept in view.snapshots())
+
+    await processor.until(holds, "a snapshot of now")
+
+
 @pytest.mark.parametrize("snapshot_every_s", [1, 3600])
 async def test_alerts_of_an_outage_outlive_a_crash(
     start_mosquitto: Callable[..., Any], new_processor: StartProcessor, snapshot_every_s: int
@@ -188,6 +201,8 @@ async def test_alerts_of_an_outage_outlive_a_crash(
     processor = new_processor(broker.port, *QUICK, SLOWLY, f"state.snapshot_every_s={snapshot_every_s}")
 
     async def crash() -> None:
+        if snapshot_every_s == 1:
+            await snapshot_of_now(processor)
         await processor.kill()
         await processor.start()
 
