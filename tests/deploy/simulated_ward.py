@@ -43,6 +43,9 @@ class Processor:
     position: int = 0
     undelivered: int = 0
     last_step_s: float = 0.0
+    failure: str | None = None
+    refused_configuration: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
