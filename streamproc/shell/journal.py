@@ -23,6 +23,7 @@ from typing import Protocol, Self, TypeVar
 import structlog
 
 from streamproc.shell.machine import REAL, Databases, to_read
+from streamproc.shell.write_ahead import LogFile, read_log
 
 JOURNAL = "journal.db"
 """Its file in the state folder."""
@@ -194,8 +195,10 @@ class SqliteJournal:
         self._databases = databases
         self._lock = _take_lock(self._path)
         try:
+            log = read_log(self._path)
             self._database = _open(self._path, databases)
             self._position = self._last_position()
+            self._begin_log_anew(log)
         except BaseException as error:
             os.close(self._lock)
             if isinstance(error, sqlite3.Error):
@@ -418,6 +421,17 @@ class SqliteJournal:
                 yield database
         except sqlite3.Error as error:
             raise JournalFailed(f"{self._path}: {error}") from error
+
+    def _begin_log_anew(self, log: LogFile) -> None:
+        """Refuse a log whose middle is damaged; then take all of it over into the database.
+
+        A torn commit is so gone for good: later it would look like damage."""
+        (_, frames_taken, _) = self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        damage = log.damage(frames_taken)
+        if damage is not None:
+            self._database.close()
+            raise JournalCorrupt(self._position + 1, damage)
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def _last_position(self) -> int:
         (last,) = self._database.execute(

@@ -64,6 +64,9 @@ class Rows:
     def fetchone(self) -> Any:
         return _translated(lambda: next(self._cursor, None))
 
+    def fetchall(self) -> list[Any]:
+        return list(self)
+
     def __iter__(self) -> Iterator[Any]:
         while (row := self.fetchone()) is not None:
             yield row

@@ -17,7 +17,10 @@ from typing import Any
 
 import apsw
 
+from streamproc.shell.write_ahead import read_log
+
 SECTOR_BYTES = 512
+LOG_HEAD_BYTES, FRAME_BYTES = 32, 24 + 4096
 _VFS = "simulated-disk"
 
 
@@ -59,6 +62,11 @@ def _apply(image: bytearray, offset: int, written: bytes | None) -> None:
 
 Fate = Callable[[int, "bytes | None"], "list[tuple[int, bytes | None]]"]
 """What becomes of one unsynced change: the changes that reach the disk in its place."""
+
+
+def whole(offset: int, written: bytes | None) -> list[tuple[int, bytes | None]]:
+    """All of it had got through."""
+    return [(offset, written)]
 
 
 def dropped(offset: int, written: bytes | None) -> list[tuple[int, bytes | None]]:
@@ -141,17 +149,21 @@ class Disk:
                 Path(name).write_bytes(content)
         self.off = False
 
-    def flip(self, chance: random.Random) -> str | None:
-        """Turn one bit of what is kept, while the machine is off; where, or None on an empty disk."""
-        held = sorted(name for name, file in self.files.items() if file.durable)
-        if not held:
-            return None
-        name = chance.choice(held)
+    def flip(self, chance: random.Random) -> str:
+        """While the machine is off, one bit of what it keeps turns; which, is told.
+
+        Not in the log's last commit: damage there can't be told from a torn write."""
+        self.power_cut(whole, chance)
+        name = chance.choice(sorted(name for name, file in self.files.items() if file.durable))
         durable = self.files[name].durable
         assert durable
         at = chance.randrange(len(durable))
+        if name.endswith("-wal"):
+            commits = read_log(Path(name.removesuffix("-wal"))).commits
+            at = chance.randrange(LOG_HEAD_BYTES + commits[-2] * FRAME_BYTES)
         durable[at] ^= 1 << chance.randrange(8)
-        return f"{Path(name).name} byte {at}"
+        Path(name).write_bytes(durable)
+        return f"{Path(name).name} byte {at} of {len(durable)}"
 
     def write_log_again(self, path: Path) -> None:
         """As the machine's own: the log as it is seen, written once more and synced."""

@@ -10,6 +10,8 @@ from .short_history import short_run
 from .simulation import state_folder
 
 DOWN_S = 3.0
+FIRST_FLIP = 100
+"""By then there are commits to damage."""
 AGAIN_WITHIN = 25
 """A second crash comes within so many steps of the restart: opening, recovering, connecting."""
 
@@ -57,13 +59,22 @@ def disk_faults(how: str, *, again: int = 0) -> list[Interruption]:
     ]
 
 
+def flips(many: int) -> list[Interruption]:
+    """A crash, each time after other steps, and one bit of the disk turns."""
+    steps = len(undisturbed())
+    return [
+        Interruption("flip", f"{number}", FIRST_FLIP + number * 7 % (steps // 2)) for number in range(many)
+    ]
+
+
 def breach(interruption: Interruption) -> str | None:
     """What is not as promised after this interruption."""
-    judge = check_as_sent if interruption.kind == "crash" else check_as_journaled
+    judge = check_as_sent if interruption.kind in ("crash", "flip") else check_as_journaled
     try:
         with state_folder() as folder:
             simulation = short_run(folder, *interruption.faults())
-            check(simulation, judge)
+            if not simulation.refused:
+                check(simulation, judge)
             interrupted = len(simulation.steps) > 1 or interruption.kind == "disk_fault"
     except Exception as error:
         return f"{interruption}: {type(error).__name__}: {error}"

@@ -67,6 +67,8 @@ SPARSE = (
 """A sample every two minutes in place of one a second; what waits for samples waits as much longer."""
 
 
+REFUSALS = ("JournalCorrupt", "JournalFailed", "JournalTooNew", "SnapshotForeign")
+"""How a service ends that can't trust its journal."""
 SHARES = 3
 """Most seeds have a third of the rules, so that there can be more seeds."""
 
@@ -109,7 +111,12 @@ class Simulation:
     life_tallies: list[tuple[int, int]] = field(default_factory=list)
     over: bool = False
     _chance: random.Random = field(init=False)
+    flipped: str = ""
+    """Which bit of the disk has turned."""
+    refused: bool = False
+    """Whether the service would not go on with what it found then."""
     _fate: Fate | None = None
+    _flips: random.Random | None = None
     _down_s: float = 0.0
     _refused: Any = None
 
@@ -159,13 +166,17 @@ class Simulation:
         self.process = None
         if ended == "stopped" and self.world.now_s > self.ways.hours * 3600:
             self.over = True
-        if ended == "crashed" and self._fate is not None:
+        if ended == "crashed" and self._flips is not None:
+            self.flipped = self.disk.flip(self._flips)
+        elif ended == "crashed" and self._fate is not None:
             self.disk.power_cut(self._fate, self._chance)
         else:
             self.disk.process_died()
         again_s = CLOCK_RESTART_S if ended == "ClockWrong" else RESTART_S
         self.world.run_until(self.world.now_s + (self._down_s or self._chance.uniform(0.1, again_s)))
-        self._fate, self._down_s = None, 0.0
+        self._fate, self._flips, self._down_s = None, None, 0.0
+        self.refused = bool(self.flipped) and ended in REFUSALS
+        self.over = self.over or self.refused
 
     # --- what goes wrong -----------------------------------------------------------------------------
 
@@ -182,6 +193,12 @@ class Simulation:
             "torn": disks.torn(self.world.chance(f"{fault}")),
         }
         self._fate, self._down_s = fates[fault.how], fault.for_s
+        self.process.crash_in = fault.steps
+
+    def _flip(self, fault: Fault) -> None:
+        """Die, and find another disk on the restart: one bit of it has turned."""
+        assert self.process is not None
+        self._flips, self._down_s = self.world.chance(f"{fault}"), fault.for_s
         self.process.crash_in = fault.steps
 
     def _stop(self, fault: Fault) -> None:

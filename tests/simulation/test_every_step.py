@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from .every_step import Interruption, breach, crashes, disk_faults, undisturbed
+from .every_step import Interruption, breach, crashes, disk_faults, flips, undisturbed
 
 STEPS_AT_LEAST = 300
 A_CHUNK = 8
+FLIPS = 300
 LATER = 60
 """So many steps after a start, some batches have been acknowledged."""
 
@@ -50,4 +51,10 @@ def test_a_disk_that_fails_at_any_step_costs_nothing_that_was_acknowledged(worke
 def test_a_sync_that_failed_leaves_no_hole_for_a_later_power_cut(workers: Any) -> None:
     """After EIO, Linux shows pages that the disk does not have; nothing appended behind them may be lost."""
     found = breaches(workers, disk_faults("sync", again=LATER))
+    assert not found, "\n".join(found[:5])
+
+
+def test_a_bit_that_turns_on_the_disk_is_refused_or_harms_nothing(workers: Any) -> None:
+    """SQLite ends the log where a checksum fails, and says nothing: what was acknowledged would be gone."""
+    found = breaches(workers, flips(FLIPS))
     assert not found, "\n".join(found[:5])

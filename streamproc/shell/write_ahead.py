@@ -1,0 +1,86 @@
+"""SQLite's write-ahead log as a file: whether SQLite has taken from it all that was committed to it.
+
+SQLite takes the log for ended where a checksum fails, as after a torn write, and says nothing. Only
+the last commit can be torn; whatever was committed behind the damage was synced, and is lost.
+Layout: https://sqlite.org/fileformat2.html#the_write_ahead_log
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO
+
+_HEADER = struct.Struct(">8I")
+"""Magic, version, page size, checkpoint number, two salts, two checksums."""
+_FRAME = struct.Struct(">4I8x")
+"""Page, size of the database after a commit or 0, two salts; two checksums follow, then the page."""
+_MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
+"""The two kinds of log, by the order of bytes in which checksums are computed."""
+_WORD = 0xFFFFFFFF
+_LIKELY_PAGE_BYTES = 4096
+_TORN_AT_MOST = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """What the frames' heads say, whatever became of their pages."""
+
+    header_sound: bool
+    commits: tuple[int, ...]
+    """The numbers of the frames that end a commit, from 1."""
+
+    def damage(self, frames_taken: int) -> str | None:
+        """What is wrong with the log if SQLite took so many frames of it."""
+        if not self.header_sound and self.commits:
+            return "the head of the write-ahead log is damaged"
+        behind = sum(number > frames_taken for number in self.commits)
+        if behind > _TORN_AT_MOST:
+            return f"the write-ahead log is damaged, and {behind} commits stand behind the damage"
+        return None
+
+
+def read_log(path: Path) -> LogFile:
+    """Look at the log of a database that nobody writes to now."""
+    try:
+        with path.with_name(path.name + "-wal").open("rb") as file:
+            head = file.read(_HEADER.size)
+            if len(head) < _HEADER.size:
+                return LogFile(True, ())
+            sound = _is_sound(head)
+            _, _, page_bytes, _, *salts, _, _ = _HEADER.unpack(head)
+            if not sound:  # neither size nor salts are to be believed
+                return LogFile(False, tuple(_commits(file, _LIKELY_PAGE_BYTES, None)))
+            return LogFile(True, tuple(_commits(file, page_bytes, salts)))
+    except FileNotFoundError:
+        return LogFile(True, ())
+
+
+def _commits(file: BinaryIO, page_bytes: int, salts: list[int] | None) -> Iterator[int]:
+    """Frames of the log's present round that end a commit; a round that was overwritten has other salts."""
+    for number in count(1):
+        frame = file.read(_FRAME.size)
+        if len(frame) < _FRAME.size:
+            return
+        _, size, *salted = _FRAME.unpack(frame)
+        if size and salts in (None, salted):
+            yield number
+        file.seek(page_bytes, os.SEEK_CUR)
+
+
+def _is_sound(head: bytes) -> bool:
+    """Whether the head's own checksum fits."""
+    magic, *_ = _HEADER.unpack(head)
+    order = _MAGIC.get(magic)
+    if order is None:
+        return False
+    words = struct.unpack(f"{order}6I", head[:24])
+    one = other = 0
+    for first, second in zip(words[::2], words[1::2], strict=True):
+        one = (one + first + other) & _WORD
+        other = (other + second + one) & _WORD
+    return (one, other) == _HEADER.unpack(head)[6:]
