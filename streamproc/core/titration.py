@@ -39,6 +39,9 @@ class Titration:
     changed_ms: int | None = None
     changed_up: bool = False
     _reference: int | None = None
+    unweighed_change_ms: int | None = None
+    """The last change of what flows (mcg/min) while the dose by weight was unknown."""
+    _flow_reference: int | None = None
     last_positive: Dose | None = None
     stop: Stop | None = None
 
@@ -110,14 +113,33 @@ class Titration:
     def _note(self, step: Dose) -> None:
         """Follow the last change, the last positive dose and the last stop."""
         self._note_stop(step)
+        self._note_flow(step)
         value = step.per_kg_nano
         if value is None:
             return
         if self._reference is None:
             self._reference = value
-        elif abs(value - self._reference) > self.tolerance * self._reference:
+        elif self._differs(value, self._reference):
             self.changed_ms, self.changed_up = step.since_ms, value > self._reference
             self._reference = value
+
+    def _note_flow(self, step: Dose) -> None:
+        """Follow what flows, which is known without a weight, too."""
+        flow, before = step.per_min_nano, self._flow_reference
+        if flow is None or (before is not None and not self._differs(flow, before)):
+            return
+        self._flow_reference = flow
+        if before is not None and step.per_kg_nano is None:
+            self.unweighed_change_ms = step.since_ms
+
+    def _differs(self, amount: int, reference: int) -> bool:
+        return abs(amount - reference) > self.tolerance * reference
+
+    @property
+    def any_change_ms(self) -> int | None:
+        """The last change of the dose, by weight or, where that is unknown, of what flows."""
+        known = [at_ms for at_ms in (self.changed_ms, self.unweighed_change_ms) if at_ms is not None]
+        return max(known, default=None)
 
     def _note_stop(self, step: Dose) -> None:
         """A pump that paused and fell silent has not been heard to resume: it hides no stop of another."""
@@ -140,6 +162,7 @@ class Titration:
             "peaks": [list(peak) for peak in self._peaks],
             "unknown_until_ms": self.unknown_until_ms,
             "changed": [self.changed_ms, self.changed_up, self._reference],
+            "flow_changed": [self.unweighed_change_ms, self._flow_reference],
             "last_positive": self.last_positive and self.last_positive.plain(),
             "stop": self.stop and [self.stop.at_ms, self.stop.from_nano],
             "course": self.course and self.course.snapshot(),
@@ -151,6 +174,7 @@ class Titration:
         self._peaks = deque((value, end) for value, end in kept["peaks"])
         self.unknown_until_ms = kept["unknown_until_ms"]
         self.changed_ms, self.changed_up, self._reference = kept["changed"]
+        self.unweighed_change_ms, self._flow_reference = kept["flow_changed"]
         self.last_positive = kept["last_positive"] and Dose.from_plain(kept["last_positive"])
         self.stop = kept["stop"] and Stop(*kept["stop"])
         if self.course is not None:

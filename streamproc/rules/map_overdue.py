@@ -50,7 +50,7 @@ def _silent(chart: Chart, limit_s: int) -> Finding:
 
 def _limits(chart: Chart, p: MapOverdue) -> tuple[int, int, int]:
     """The limits in force, and until when they are."""
-    changed_ms = chart.norepinephrine.changed_ms
+    changed_ms = chart.norepinephrine.any_change_ms
     if changed_ms is None or chart.now_ms >= changed_ms + ms(p.titrating_for_s):
         return p.low_s, p.medium_s, NEVER
     return p.titrating_low_s, p.titrating_medium_s, changed_ms + ms(p.titrating_for_s)

@@ -118,8 +118,10 @@ class Bed:
 
     @cached_property
     def dose_changes(self) -> list[int]:
-        """When the dose was changed."""
-        return doses.dose_changes(self.dose, self.first_dose_ms)
+        """When the dose was changed, or what flows while the dose by weight was unknown."""
+        flows = doses.dose_changes(self.flow, self.first_dose_ms)
+        by_flow = [time_ms for time_ms in flows if self.dose.at(time_ms) is None]
+        return sorted({*doses.dose_changes(self.dose, self.first_dose_ms), *by_flow})
 
     @cached_property
     def first_dose_ms(self) -> int:
