@@ -124,8 +124,9 @@ def esc_second_agent(bed: Bed) -> list[Said]:
     runs = together(lambda rate: rate is not None and rate >= Fraction("0.03"), bed.vasopressin)
     clear = together(ended, bed.below(15), bed.signal_lost, bed.dose, bed.hepatorenal)
     lower = together(
-        lambda low, dose: low is False or (dose is not None and dose < Fraction("0.25")),
+        lambda low, lost, dose: (low is False and not lost) or (dose is not None and dose < Fraction("0.25")),
         bed.below(15),
+        bed.signal_lost,
         bed.dose,
     )
     return _second_agent_life(wanted, runs, clear, lower)
