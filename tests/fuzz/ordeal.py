@@ -24,7 +24,7 @@ from .hostile import BEDS, Hostile, Message
 from .law import keeps_the_law
 
 START_MS = 1_795_421_702_000
-BATCH_MAX, FLOOD, FLOODS = 24, 500, 0.002
+BATCH_MAX, FLOOD, FLOODS = 24, 1_000, 0.002
 PAUSE_MS, OUTAGE_MS, OUTAGES = 1_500, 3_600_000, 0.003
 """The longest between two batches, but for the few that are an hour apart."""
 SHOWN_EVERY, KEPT_EVERY = 100, 400
