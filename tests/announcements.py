@@ -63,7 +63,8 @@ def announced(chart: Mapping[str, Any]) -> Iterator[str]:
     acknowledge = {name: at_ms(text) for name, text in chart.get("acknowledge", {}).items()}
     events, sent_at = befallen(chart, chart_events(chart))
     until_ms = START_MS + length_ms(chart) + HOLD_BACK_MS - 1
-    for change in play(ward, events, until_ms, acknowledge, sent_at=sent_at):
+    unwatched = [at_ms(text) for text in chart.get("unwatched", [])]
+    for change in play(ward, events, until_ms, acknowledge, sent_at=sent_at, unwatched=unwatched):
         if change.rule.id == chart["rule"]:
             yield from _lines(change)
 
