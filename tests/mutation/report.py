@@ -16,7 +16,7 @@ OUTCOMES = ("killed", "timed out", "survived", "not tried")
 HEAD = """# Mutation testing
 
 Written by `./run mutate --report` from the verdicts of `./run mutate`; how it works and what it leaves out is
-in [decision 009](decisions/009-mutation-testing.md). A mutant is one small mistake in `core` or `rules`: in a
+in [decision 007](decisions/007-mutation-testing.md). A mutant is one small mistake in `core` or `rules`: in a
 comparison, a figure, a condition or a sign. Killed: a chart or a table failed. Timed out: it never ended,
 which is noticed as well. Not tried: it changes only what an import runs, or is newer than the last run.
 """
