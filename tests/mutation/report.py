@@ -12,6 +12,9 @@ from tests.mutation.mutant import ROOT, Mutant
 
 PAGE = ROOT / "docs" / "mutation.md"
 REASONS = Path(__file__).parent / "survivors.yaml"
+RUNS = Path(__file__).parent / "runs.md"
+"""Of which sources the verdicts are, in words."""
+COMPARISON = "ReplaceComparisonOperator"
 OUTCOMES = ("killed", "timed out", "survived", "not tried")
 HEAD = """# Mutation testing
 
@@ -30,7 +33,13 @@ def write_report(mutants: Iterable[Mutant], outcomes: Mapping[str, str]) -> None
     stale = sorted(set(reasons) - alive)
     if stale:
         raise SystemExit("no survivors: " + "; ".join(stale))
-    text = [HEAD, *_figures(listed), *_survivors(reasons, sorted(alive - set(reasons)))]
+    figures = [*_figures(listed), *_comparisons(listed)]
+    text = [
+        HEAD,
+        RUNS.read_text(encoding="utf-8"),
+        *figures,
+        *_survivors(reasons, sorted(alive - set(reasons))),
+    ]
     PAGE.write_text("\n".join(text) + "\n", encoding="utf-8")
 
 
@@ -52,6 +61,13 @@ def _figures(listed: Iterable[tuple[Mutant, str]]) -> Iterator[str]:
         whole = sum((count for module, count in tried.items() if module.startswith(folder)), Counter[str]())
         yield _row(f"**{folder}, these modules**", whole)
     yield f"\nNot run: {', '.join(sorted(set(counts) - set(tried))) or 'none'}.\n"
+
+
+def _comparisons(listed: Iterable[tuple[Mutant, str]]) -> Iterator[str]:
+    """What became of the mutants of a comparison, of all modules together."""
+    count = Counter(outcome for mutant, outcome in listed if mutant.operator.startswith(COMPARISON))
+    told = ", ".join(f"{count[outcome]} {outcome}" for outcome in OUTCOMES)
+    yield f"Of them, {count.total()} are mutants of a comparison: {told}.\n"
 
 
 def _row(module: str, count: Counter[str]) -> str:
