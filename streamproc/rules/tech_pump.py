@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.bag import lasts_less_than
 from streamproc.core.chart import Chart, Reads
-from streamproc.core.finding import Finding, any_of, found, negated, unknown
+from streamproc.core.finding import NEVER, Finding, any_of, found, negated, unknown
 from streamproc.core.infusion import Channel
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.core.sight import ALL_PUMPS, Of, sight
@@ -32,6 +32,7 @@ class TechPump:
 def judge(chart: Chart, p: TechPump) -> Judgement:
     channels = [channel for _, channel in sorted(chart.infusions.channels.items())]
     wrong = any_of(*(troubled(chart, p, channel) for channel in channels), NO_PUMP)
+    wrong = wrong.until(min((_put_away_ms(chart, channel) for channel in channels), default=NEVER))
     variant = "; ".join(_troubles(chart, p)) or chart.alert("TECH-PUMP").variant
     return Judgement(
         levels=(Level(Priority.MEDIUM, wrong),), clears=(Clear(negated(wrong)),), variant=variant
@@ -47,11 +48,16 @@ def troubled(chart: Chart, p: TechPump, channel: Channel) -> Finding:
     trouble = any_of(alarm, near_end(chart, p, channel))
     if channel.is_put_away(chart.now_ms, chart.terms):
         return found(f"channel {name}", False, value="stopped, then silent", saw=saw)
-    if not channel.may_run_unheard and trouble.met:
-        return trouble.until(channel.loss_due_ms(chart.terms))
     if channel.lost and trouble.met:
         return unknown(f"channel {name}", "it is out of contact since it alarmed", saw=saw)
     return trouble
+
+
+def _put_away_ms(chart: Chart, channel: Channel) -> int:
+    """When a channel's trouble is told no longer, for which the wording waits even if another's goes on."""
+    waits = channel.status.alarms and not channel.may_run_unheard
+    due_ms = channel.loss_due_ms(chart.terms)
+    return due_ms if waits and due_ms > chart.now_ms else NEVER
 
 
 def near_end(chart: Chart, p: TechPump, channel: Channel) -> Finding:
