@@ -218,6 +218,7 @@ class Service:
             self.clock = clock_from(self.settings.clock.source, self.ward.clock_ms or 0, self.machine.wall_s)
             self.connection = self._new_connection()
             self.intake.on_rejected = self._show_dead_letter
+            self._bed_states.due(self.machine.steady_s())  # first be ready, then paint every bed
             self.running = True
             async with self.connection:
                 try:
