@@ -36,7 +36,7 @@ class Moment(StrEnum):
 
 
 WITHHOLDING = {Moment.BEFORE_ACK, Moment.BEFORE_PUBLISH, Moment.BEFORE_ANSWER}
-MESSAGES_MAX, ALERTS_MAX = 60, 8
+MESSAGES_MAX, ALERTS_MAX, WRITES_MAX = 60, 8, 3
 SOON_S, RECOVERY_S, LIFE_S = 0.02, 0.02, 2.0
 
 
@@ -59,7 +59,9 @@ class Killer:
         alerts = self.moment in (Moment.BEFORE_PUBLISH, Moment.BEFORE_ANSWER)
         self.countdown = self.rng.randint(1, ALERTS_MAX if alerts else MESSAGES_MAX)
         if self.moment in (Moment.COMMIT, Moment.SNAPSHOT):
-            self._watch = WriteWatch(self.processor.state / "journal.db-wal", self.strike)
+            self._watch = WriteWatch(
+                self.processor.state / "journal.db-wal", self.strike, self.rng.randint(1, WRITES_MAX)
+            )
         if self.moment is Moment.ANY:
             self._later(self.rng.uniform(0, LIFE_S))
 

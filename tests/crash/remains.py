@@ -17,12 +17,12 @@ _FRAME_HEADER = struct.Struct(">II8sII")
 
 
 def unfinished_frames(wal: Path) -> int:
-    """Frames of the write-ahead log that were written by a transaction whose commit never came."""
+    """Head and frames of the write-ahead log that belong to a commit which was never finished."""
     log = wal.read_bytes() if wal.exists() else b""
     if len(log) < _WAL_HEADER.size:
         return 0
     _, _, page_bytes, _, salts, _, _ = _WAL_HEADER.unpack_from(log)
-    at, unfinished = _WAL_HEADER.size, 0
+    at, unfinished = _WAL_HEADER.size, 1  # a log's head is written, and synced, with its first commit
     while at + _FRAME_HEADER.size <= len(log):
         _, committed, own_salts, _, _ = _FRAME_HEADER.unpack_from(log, at)
         if own_salts != salts:  # of the log's round before

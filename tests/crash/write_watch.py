@@ -1,4 +1,4 @@
-"""Tells of the next write to a file as soon as the kernel does, from a thread that does nothing else."""
+"""Tells of a write to a file as soon as the kernel does, from a thread that does nothing else."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class WriteWatch:
-    """Calls `then` at the first write after `arm`, once."""
+    """Calls `then` once, at about the n-th write after `arm`: the kernel may tell of several as of one."""
 
-    def __init__(self, file: Path, then: Callable[[], None]) -> None:
-        self._then = then
+    def __init__(self, file: Path, then: Callable[[], None], nth: int = 1) -> None:
+        self._then, self._nth = then, nth
         self._events = _libc.inotify_init1(os.O_CLOEXEC)
         if self._events < 0 or _libc.inotify_add_watch(self._events, os.fsencode(file), _IN_MODIFY) < 0:
             raise OSError(ctypes.get_errno(), f"cannot watch {file}")
@@ -34,9 +34,12 @@ class WriteWatch:
         self._thread.start()
 
     def _wait(self) -> None:
-        ready, _, _ = select.select([self._events, self._stop_reading], [], [])
-        if self._events in ready:
-            self._then()
+        for _ in range(self._nth):
+            ready, _, _ = select.select([self._events, self._stop_reading], [], [])
+            if self._events not in ready:
+                return
+            os.read(self._events, _EVENTS_BYTES)
+        self._then()
 
     def close(self) -> None:
         """Watch no longer."""
