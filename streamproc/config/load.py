@@ -102,6 +102,12 @@ def _read(path: Path) -> CommentedMap | Problem:
     except YAMLError as error:
         line, column = _place(error, text)
         return Problem(str(path), line, column, "", _not_yaml(error))
+    except (
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:  # of ruamel, where keys or nesting are out of reason
+        return Problem(str(path), 1, 1, "", f"cannot be read: {error}; right would be a plain mapping")
     if not isinstance(tree, CommentedMap):
         return Problem(str(path), 1, 1, "", "must be a mapping of keys to values")
     return tree

@@ -367,9 +367,9 @@ def completed(kept: Mapping[str, Any], base: Mapping[str, Any], newer_than_ms: i
 
 
 def _ended(wording: Wording, rule_id: str, reason: str | None) -> Wording:
-    """The line for an end: what the figure is now, and why it ended if not by itself."""
-    told = [part for part in (wording.figure, reason and reason.replace("_", " ")) if part]
-    text = f"{rule_id} ended" + (": " + "; ".join(told) if told else "")
+    """The line for an end: what the figure is now, or only why, where it did not end by itself."""
+    told = reason.replace("_", " ") if reason else wording.figure
+    text = f"{rule_id} ended" + (f": {told}" if told else "")
     return replace(wording, text=text, advice="")
 
 

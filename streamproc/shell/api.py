@@ -23,6 +23,9 @@ EVENTS_AT_ONCE = 1000
 FOLLOW_S = 0.25
 """How soon a follower hears of a new event; nothing is kept for one who is slower than that."""
 KEPT_ALIVE_ROUNDS = 60
+NUMBER_DIGITS = 16
+ACK_BYTES = 16_384
+"""As much as the contract allows for any message."""
 JSON = "application/json"
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -35,12 +38,18 @@ class Feed(Protocol):
     @property
     def ward(self) -> Ward: ...
     def open_alerts(self) -> Iterable[bytes]: ...
+    @property
+    def taking(self) -> bool: ...
     async def events(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]: ...
     def hand_in(self, payload: bytes) -> str | None: ...
 
 
 class Wrong(Exception):
     """The question can't be answered; the message says what would be right."""
+
+    def __init__(self, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def routes(feed: Feed) -> list[Route]:
@@ -53,7 +62,7 @@ def routes(feed: Feed) -> list[Route]:
             try:
                 return await answer(request)
             except Wrong as wrong:
-                return JSONResponse({"wrong": str(wrong)}, 400)
+                return JSONResponse({"wrong": str(wrong)}, wrong.status)
 
         return guarded
 
@@ -69,15 +78,18 @@ def _alerts(feed: Feed) -> dict[str, Answer]:
             return _listed(feed.open_alerts())
         if "state" in request.query_params:
             raise Wrong("state: right would be state=active, or after=<feed_seq>")
-        after = _number(request.query_params.get("after"), "after")
+        after = _number(request.query_params.get("after"), "after", feed.ward.feed_seq)
         found = await feed.events(after, EVENTS_AT_ONCE)
         body = b'{"events":[%s],"next":%d,"newest":%d}'
         events, last = b",".join(event for _, event in found), found[-1][0] if found else after
         return Response(body % (events, last, feed.ward.feed_seq), media_type=JSON)
 
     async def stream(request: Request) -> Response:
-        last = request.headers.get("last-event-id", str(feed.ward.feed_seq))
-        followed = _followed(feed, _number(last, "Last-Event-ID"))
+        began = request.query_params.get("after", str(feed.ward.feed_seq))
+        last = request.headers.get(
+            "last-event-id", began
+        )  # a browser comes back to the address it began with
+        followed = _followed(feed, _number(last or began, "Last-Event-ID, or after", feed.ward.feed_seq))
         return StreamingResponse(
             followed, media_type="text/event-stream", headers={"cache-control": "no-store"}
         )
@@ -86,7 +98,9 @@ def _alerts(feed: Feed) -> dict[str, Answer]:
         alert_id = request.path_params["alert_id"]
         if alert_id not in feed.ward.open_alerts():
             return JSONResponse({"wrong": f"no open alert is named {alert_id}"}, 404)
-        wrong = feed.hand_in(_with_id(await request.body(), alert_id))
+        if not feed.taking:
+            raise Wrong("nothing is taken over: the disk fails, or this processor is leaving", 503)
+        wrong = feed.hand_in(_with_id(await _bounded(request), alert_id))
         return JSONResponse({"wrong": wrong}, 400) if wrong else JSONResponse({"accepted": True}, 202)
 
     return {
@@ -113,16 +127,29 @@ def _listed(payloads: Iterable[bytes]) -> Response:
     return Response(b"[%s]" % b",".join(payloads), media_type=JSON)
 
 
-def _number(text: str | None, name: str) -> int:
-    if text is None or not text.isascii() or not text.isdecimal():
+def _number(text: str | None, name: str, newest: int) -> int:
+    if text is None or not text.isascii() or not text.isdecimal() or len(text) > NUMBER_DIGITS:
         raise Wrong(f"{name}: right would be a number of the feed, 0 for all that is kept")
+    if int(text) > newest:  # of another feed: whoever waits for its next number would be deaf to this one
+        wrong = f"{name}: this feed has come to {newest} only; right would be 0, and to begin anew"
+        raise Wrong(wrong, 409)
     return int(text)
+
+
+async def _bounded(request: Request) -> bytes:
+    """The body, as long as it is no longer than an acknowledgement can be."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > ACK_BYTES:
+            raise Wrong(f"right would be at most {ACK_BYTES} bytes", 413)
+    return body
 
 
 def _with_id(body: bytes, alert_id: str) -> bytes:
     try:
         told = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):
         raise Wrong('right would be {"by": "who", "time": "2026-11-23T08:15:02Z"}')

@@ -197,6 +197,7 @@ class SqliteJournal:
         try:
             log = read_log(self._path)
             self._database = _open(self._path, databases)
+            self._file = _identity(self._path)
             self._position = self._last_position()
             self._begin_log_anew(log)
         except BaseException as error:
@@ -408,6 +409,8 @@ class SqliteJournal:
         try:
             self._database.execute("BEGIN IMMEDIATE")
             yield self._database
+            if _identity(self._path) != self._file:
+                raise sqlite3.OperationalError("the file has been removed or replaced under us")
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             self._failure = f"{self._path}: {error} ({getattr(error, 'sqlite_errorname', 'unknown')})"
@@ -536,6 +539,15 @@ def _rows(database: sqlite3.Connection, expected: int, last: int) -> Iterator[tu
 
 def _manifest_checksum(position: int, base: int | None) -> int:
     return zlib.crc32(f"{position} {base}".encode())
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands at a path; None while there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _take_lock(path: Path) -> int:

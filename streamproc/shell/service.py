@@ -197,12 +197,20 @@ class Service:
         last = kept[-1][0] if kept else after
         return (kept + [event for event in newest if event[0] > last])[:limit]
 
+    @property
+    def taking(self) -> bool:
+        """Whether what is handed in can still be made durable."""
+        return self.running and not self.journal.failed and not self.stopping.is_set()
+
     def hand_in(self, payload: bytes) -> str | None:
         """Take over an acknowledgement with the next round; or why not."""
         topic = self.topics.ack(HTTP_STATION)
-        decoded = self.intake.decoder.decode(topic, payload, self.ward.clock_ms or 0)
+        now_ms = self.clock.read() or self.ward.clock_ms or 0
+        decoded = self.intake.decoder.decode(topic, payload, now_ms)
         if isinstance(decoded, Rejected):
             return decoded.detail
+        if decoded.time_ms > now_ms + self.ward.limits.future_ms:
+            return f"time: {(decoded.time_ms - now_ms) / 1000:g} s ahead; right would be now or before"
         self._early.append(Delivery(topic, payload, 0, False, 0, NO_CONNECTION))
         return None
 

@@ -31,8 +31,8 @@ class Watch:
     def begin(self, in_force: Settings, last_ms: int | None) -> None:
         """Recovered up to `last_ms`, judging by `in_force`; what is configured now is still to come."""
         configured, self.in_force, self._away_since_ms = self.in_force, in_force, last_ms
-        if last_ms is None or configured.clinical() != in_force.clinical():
-            self.wanted = configured
+        if self.wanted is None and (last_ms is None or configured.clinical() != in_force.clinical()):
+            self.wanted = configured  # unless a reload has asked for another meanwhile
 
     def connected(self, session_present: bool) -> None:
         """The broker has greeted us; without our session, it kept nothing of what was sent meanwhile."""

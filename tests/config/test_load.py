@@ -403,3 +403,10 @@ def test_check_answers_2_for_a_wrong_override() -> None:
     done = check("--set", "mqtt.port=many")
     assert done.returncode == 2
     assert done.stderr.startswith("--set mqtt.port: mqtt.port: ")
+
+
+@pytest.mark.parametrize("text", ["[" * 3_000, "? a: 1", "a: &a [*a, " + "[" * 2_000])
+def test_what_the_yaml_library_stumbles_over_is_a_problem_too(folder: Path, text: str) -> None:
+    (folder / "drugs.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"drugs\.yaml"):
+        load(folder)

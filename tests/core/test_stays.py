@@ -80,7 +80,7 @@ def test_a_new_session_ends_the_alerts_of_the_last() -> None:
     assert {change.rule.id for change in ends} >= {"MAP-LOW", "MAP-CRIT", "ESC-THRESHOLD"}
     assert {(change.time_ms, change.reason) for change in ends} == {(at(10), "session_ended")}
     assert {(change.state, change.ended_ms) for change in ends} == {(AlertState.ENDED, at(10))}
-    assert all(change.wording.text.endswith("session ended") for change in ends)
+    assert all(change.wording.text == f"{change.rule.id} ended: session ended" for change in ends)
     assert ward.open_alerts() == {}
 
 

@@ -88,6 +88,9 @@ async def test_an_acknowledgement_over_http_goes_the_way_of_all(mosquitto: Any, 
         url = f"{processor.address}/api/v1/alerts/{opened['data']['alert_id']}/ack"
         assert await asyncio.to_thread(post, url, {"by": "", "time": "yesterday"}) == 400
         assert await asyncio.to_thread(post, url.replace("al-", "xx-"), {}) == 404
+        ahead = {"by": "rn-7", "time": instant(now_ms() + 3_600_000)}
+        assert await asyncio.to_thread(post, url, ahead) == 400
+        assert await asyncio.to_thread(post, url, {"by": "r" * 20_000, "time": instant(now_ms())}) == 413
         told = {"by": "rn-7", "time": instant(now_ms())}
         assert await asyncio.to_thread(post, url, told) == 202
         update = await station.alert(BEDS[0], "ESC-THRESHOLD", "update")
@@ -99,7 +102,8 @@ async def test_an_acknowledgement_over_http_goes_the_way_of_all(mosquitto: Any, 
 
 def streamed(url: str, after: int, events: int) -> Iterator[tuple[int, Any]]:
     """So many server-sent events after a number, with their ids."""
-    request = urllib.request.Request(url, headers={"Last-Event-ID": str(after)})
+    heard = {} if "after=" in url else {"Last-Event-ID": str(after)}
+    request = urllib.request.Request(url, headers=heard)
     with urllib.request.urlopen(request, timeout=SOON_S) as answer:
         number = 0
         for line in answer:
@@ -112,21 +116,33 @@ def streamed(url: str, after: int, events: int) -> Iterator[tuple[int, Any]]:
                     return
 
 
-async def test_a_stream_goes_on_from_the_last_event_heard(mosquitto: Any, processor: Processor) -> None:
-    """First what came meanwhile, then what comes."""
+@pytest.mark.parametrize("by_address", [False, True])
+async def test_a_stream_goes_on_from_the_last_event_heard(
+    mosquitto: Any, processor: Processor, by_address: bool
+) -> None:
+    """First what came meanwhile, then what comes; a browser can only say in the address where it begins."""
     await (await processor.start()).ready()
     async with listening(mosquitto.port, FEED) as station:
         await station.publish(*Bedside(BEDS[0]).pump(now_ms(), 0.3))
         first = await station.alert(BEDS[0], "ESC-THRESHOLD")
         url = f"{processor.address}/api/v1/alerts/stream"
         after = first["data"]["feed_seq"] - 1
+        url += f"?after={after}" if by_address else ""
         following = asyncio.create_task(asyncio.to_thread(lambda: list(streamed(url, after, 2))))
         await station.publish(*Bedside(BEDS[1]).pump(now_ms(), 0.3))
         (number, event), (next_number, _) = await following
     assert (number, event, next_number) == (after + 1, first, after + 2)
 
 
-@pytest.mark.parametrize("query", ["after=x", "after=-1", "", "state=all"])
+@pytest.mark.parametrize("path", ["alerts?after=50", "alerts/stream?after=50"])
+async def test_a_number_of_another_feed_is_told_so(processor: Processor, path: str) -> None:
+    """A station that waits for the next number of a feed that was before would be deaf to this one."""
+    await (await processor.start()).ready()
+    status, text = await processor.get(f"/api/v1/{path}")
+    assert (status, "right would be 0" in text) == (409, True)
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=-1", "after=" + "9" * 20, "", "state=all"])
 async def test_a_question_that_cannot_be_answered_says_what_would_be_right(
     processor: Processor, query: str
 ) -> None:

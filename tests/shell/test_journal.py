@@ -176,6 +176,16 @@ async def test_what_was_taken_is_there_after_a_kill(path: Path) -> None:
 # --- one owner, one version --------------------------------------------------------------------
 
 
+async def test_a_journal_that_was_removed_under_us_takes_nothing_more(path: Path) -> None:
+    """SQLite goes on writing into a file without a name, which no start will ever find."""
+    async with SqliteJournal(path) as journal:
+        await journal.append(1, [])
+        os.remove(path)
+        with pytest.raises(JournalFailed, match="removed or replaced"):
+            await journal.append(2, [])
+        assert journal.failed
+
+
 async def test_a_second_instance_is_refused_and_told_who_has_it(path: Path) -> None:
     async with SqliteJournal(path):
         with pytest.raises(JournalInUse, match=f"process {os.getpid()}$"):
