@@ -32,8 +32,8 @@ def an_outbox(**changed: Any) -> Outbox:
     """As restored from a snapshot: two events of one alert, of which the broker has said nothing."""
     waiting = [[1, STATE, START, 0], [2, STATE, END, 0]]
     kept = {"acknowledged_seq": 0, "done": [], "waiting": waiting, "shown": {STATE: END}, "taken_down": []}
-    outbox = Outbox(Topics(), "test", "rules", 1000)
-    outbox.restore(kept | changed)
+    outbox = Outbox(Topics(), "test", 1000, numbered_seq=2)
+    outbox.restore(kept | {"unkept": []} | changed)
     return outbox
 
 
