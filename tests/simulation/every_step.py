@@ -9,7 +9,8 @@ from .oracle import check, check_as_journaled, check_as_sent
 from .short_history import short_run
 from .simulation import state_folder
 
-DOWN_S = 3.0
+DOWN_S, TWICE_DOWN_S = 3.0, 1.0
+"""For how long it stays down: two crashes in a row, and what waits between them, fit into the hold-back."""
 FIRST_FLIP = 100
 """By then there are commits to damage."""
 AGAIN_WITHIN = 25
@@ -27,9 +28,10 @@ class Interruption:
 
     def faults(self) -> tuple[Fault, ...]:
         """As the simulation wants them."""
-        first = Fault(0, self.kind, DOWN_S, self.step, self.how)
+        down_s = TWICE_DOWN_S if self.again and self.kind == "crash" else DOWN_S
+        first = Fault(0, self.kind, down_s, self.step, self.how)
         fate = self.how if self.kind == "crash" else "dropped"
-        return (first, Fault(0, "crash", DOWN_S, self.again, fate)) if self.again else (first,)
+        return (first, Fault(0, "crash", down_s, self.again, fate)) if self.again else (first,)
 
 
 def undisturbed() -> list[str]:
