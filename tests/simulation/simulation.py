@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import random
 import tempfile
@@ -326,6 +327,10 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def state_folder() -> Iterator[Path]:
-    """A folder of its own for one run's disk."""
+    """A folder of its own for one run's disk; afterwards nothing of the run is left in memory."""
     with tempfile.TemporaryDirectory(prefix="simulation-") as folder:
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        finally:
+            gc.unfreeze()  # each start freezes what is there, which no later look for garbage would pass over
+            gc.collect()
