@@ -17,18 +17,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.ward300 import (
-    FOR_S,
-    LOW_ML_PER_H,
-    address_in,
-    bed_name,
-    cpu_s,
-    eventually,
-    fetched,
-    mosquitto,
-    processor_command,
-    running,
-)
+from bench.stage.broker import mosquitto
+from bench.stage.figures import show
+from bench.stage.processes import ROOT, cpu_s, eventually, running
+from bench.stage.service import address_in, is_ready, processor_command
+from bench.ward300 import FOR_S, LOW_ML_PER_H, bed_name
 from streamproc.config import Settings
 from streamproc.config import load as load_settings
 from streamproc.shell.intake import Intake
@@ -40,7 +33,7 @@ HISTORY_S = 1800
 SINCE_FULL_S = 300
 WHILE_WRITTEN = 0.5
 """A snapshot is written while half as many messages come as between two of them."""
-BUILD_S_PER_BED = 0.1
+BUILD_S, BUILD_S_PER_BED = 5.0, 0.1
 """The history ends so far ahead that it is over just when the service starts."""
 PATIENCE_S = 300.0
 NO_OUTBOX = {"acknowledged_seq": 0, "done": [], "waiting": [], "unkept": [], "shown": {}, "taken_down": []}
@@ -95,7 +88,7 @@ def multiplied(kept: dict[str, object], beds: int) -> Iterator[tuple[str, object
 async def build(settings: Settings, beds: int) -> tuple[int, float]:
     """The state folder of a ward that was killed at the worst moment: messages since the snapshot, its MB."""
     suffix_s = -(-round(settings.state.snapshot_every_messages * (1 + WHILE_WRITTEN)) // (2 * beds))
-    end_ms = round(1000 * (time.time() + BUILD_S_PER_BED * beds))
+    end_ms = round(1000 * (time.time() + BUILD_S + BUILD_S_PER_BED * beds))
     start_ms = end_ms - 1000 * (HISTORY_S + suffix_s)
     one, ward = Intake.from_settings(settings), Intake.from_settings(settings)
     base_ms, parts, base_parts = None, [], []
@@ -121,25 +114,19 @@ async def build(settings: Settings, beds: int) -> tuple[int, float]:
     return suffix_s * 2 * beds, sum(map(len, parts + base_parts)) / 1e6
 
 
-def is_ready(metrics: str) -> bool:
-    """Whether it says so; one that is too busy to answer is not."""
-    try:
-        return "\nstreamproc_ready 1.0" in fetched(metrics)
-    except OSError:
-        return False
-
-
 def measure(beds: int) -> Figures:
     """Build, start, and wait until it is ready."""
     with tempfile.TemporaryDirectory(prefix="recovery-") as name:
         folder = Path(name)
-        roster = ",".join(bed_name(number) for number in range(1, beds + 1))
+        roster = [bed_name(number) for number in range(1, beds + 1)]
         same_rules = f"rules.ESC-THRESHOLD.for_s={FOR_S}"
-        settings = load_settings(None, [f"state.dir={folder / 'state'}", f"roster=[{roster}]", same_rules])
+        settings = load_settings(
+            None, [f"state.dir={folder / 'state'}", f"roster=[{','.join(roster)}]", same_rules]
+        )
         replayed, snapshot_mb = asyncio.run(build(settings, beds))
         with mosquitto(folder) as (_, port):
             log, began_s = folder / "processor.log", time.monotonic()
-            with running(processor_command(folder, port, beds), Path(__file__).parents[1], log) as pid:
+            with running(processor_command(folder, port, roster, [same_rules]), ROOT, log) as pid:
                 metrics = eventually(lambda: address_in(log), log) + "/metrics"
                 eventually(lambda: is_ready(metrics) or None, log, PATIENCE_S)
                 ready_s, used_s = time.monotonic() - began_s, cpu_s(pid)
@@ -154,12 +141,7 @@ def main() -> None:
     parser.add_argument("--beds", type=int, default=1000)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     asked = parser.parse_args()
-    measured = asdict(measure(asked.beds))
-    if asked.json:
-        print(json.dumps(measured))
-        return
-    for name, value in measured.items():
-        print(f"{name:14} {value:,.2f}" if isinstance(value, float) else f"{name:14} {value:,}")
+    show(asdict(measure(asked.beds)), asked.json)
 
 
 if __name__ == "__main__":

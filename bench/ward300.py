@@ -11,32 +11,24 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
-import re
-import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from math import ceil
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiomqtt
 
+from bench.stage.broker import mosquitto
+from bench.stage.figures import quantile, show
+from bench.stage.processes import ANSWER_S, HOST, POLL_S, cpu_s
+from bench.stage.service import processor, scraped
 from streamproc.config import load
 
-T = TypeVar("T")
-
-ROOT = Path(__file__).resolve().parents[1]
-HOST = "127.0.0.1"
 UNIT = "icu-a"
 FOR_S = 1
 """How long the dose must hold before it alarms; the shortest that the rule takes."""
@@ -44,9 +36,6 @@ LOW_ML_PER_H, HIGH_ML_PER_H = 30.0, 90.0
 """0.10 and 0.30 ug/kg/min at 16 ug/mL and 80 kg."""
 FIRST_STEP_S, LAST_STEP_S = 5, 7
 """The doses go up from this second on, and until so many before the end."""
-ANSWER_S, POLL_S = 30.0, 0.05
-COUNTED = re.compile(r"^streamproc_messages_([a-z]+)_total(?:{.*?})? (\S+)$", re.MULTILINE)
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,109 +149,6 @@ def schedule(beds: int, seconds: int) -> Iterator[tuple[float, int, int, bool]]:
                 yield second + half / 2 + number / beds / 2, number, second, half
 
 
-# --- broker and processor ------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def running(command: list[str], cwd: Path, log: Path) -> Iterator[int]:
-    """A process for the length of the block, and its id; what it says goes to a file."""
-    with log.open("wb") as sink, subprocess.Popen(command, cwd=cwd, stdout=sink, stderr=sink) as process:
-        try:
-            yield process.pid
-        finally:
-            process.terminate()
-
-
-def eventually(answer: Callable[[], T | None], log: Path, within_s: float = ANSWER_S) -> T:
-    """The answer as soon as there is one; else the log is shown."""
-    deadline_s = time.monotonic() + within_s
-    while (found := answer()) is None:
-        if time.monotonic() > deadline_s:
-            raise TimeoutError(f"not up within {within_s:g} s:\n{log.read_text()[-2000:]}")
-        time.sleep(POLL_S)
-    return found
-
-
-def accepts(port: int) -> bool:
-    """Whether somebody listens on this port."""
-    with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
-
-
-@contextlib.contextmanager
-def mosquitto(folder: Path) -> Iterator[tuple[int, int]]:
-    """mosquitto under the policy that is deployed: its process, and its port of 127.0.0.1."""
-    program = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    if program is None:
-        sys.exit("mosquitto is not installed: apt-get install mosquitto")
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = int(probe.getsockname()[1])
-    folder.chmod(0o755)  # started as root, mosquitto becomes a user of its own
-    (folder / "config" / "listener.d").mkdir(parents=True)
-    (folder / "config" / "listener.d" / "bench.conf").write_text(f"listener {port} {HOST}\n")
-    (folder / "data").mkdir()
-    (folder / "data").chmod(0o777)
-    shutil.copy(ROOT / "config" / "mosquitto" / "mosquitto.conf", folder / "config" / "mosquitto.conf")
-    log = folder / "mosquitto.log"
-    with running([program, "-c", "config/mosquitto.conf"], folder, log) as pid:
-        eventually(lambda: accepts(port) or None, log)
-        yield pid, port
-
-
-@contextlib.contextmanager
-def processor(folder: Path, port: int, beds: int) -> Iterator[tuple[int, str]]:
-    """The service with all beds on its roster: its process, and where its metrics are."""
-    log = folder / "processor.log"
-    with running(processor_command(folder, port, beds), ROOT, log) as pid:
-        metrics = eventually(lambda: address_in(log), log) + "/metrics"
-        eventually(lambda: "\nstreamproc_ready 1.0" in fetched(metrics) or None, log)
-        yield pid, metrics
-
-
-def processor_command(folder: Path, port: int, beds: int) -> list[str]:
-    """What starts it."""
-    roster = ",".join(bed_name(number) for number in range(1, beds + 1))
-    settings = [
-        *(f"mqtt.port={port}", f"state.dir={folder / 'state'}", f"roster=[{roster}]", "http.port=0"),
-        *(f"rules.ESC-THRESHOLD.for_s={FOR_S}", "log.format=json"),
-    ]
-    command = [sys.executable, "-m", "streamproc", "run"]
-    for setting in settings:
-        command += ["--set", setting]
-    return command
-
-
-def address_in(log: Path) -> str | None:
-    """Where the processor says that it serves."""
-    said = re.search(r'"http": "(http://[^"]+)"', log.read_text())
-    return said and said[1]
-
-
-def fetched(url: str) -> str:
-    """What is served there."""
-    with urllib.request.urlopen(url, timeout=ANSWER_S) as answer:
-        return str(answer.read().decode())
-
-
-def scraped(metrics: str) -> dict[str, int]:
-    """The message counts, each summed over its labels."""
-    with urllib.request.urlopen(metrics, timeout=ANSWER_S) as answer:
-        text = answer.read().decode()
-    counts = dict.fromkeys(("received", "accepted", "rejected", "duplicate", "late"), 0)
-    for name, value in re.findall(
-        r"^streamproc_messages_([a-z]+)_total(?:{.*?})? (\S+)$", text, re.MULTILINE
-    ):
-        counts[name] += round(float(value))
-    return counts
-
-
-def cpu_s(pid: int) -> float:
-    """What a process and its threads have used so far, in user and in kernel mode."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICK_S
-
-
 # --- the run -------------------------------------------------------------------------------------
 
 
@@ -282,7 +168,9 @@ def measure(beds: int, seconds: int) -> Figures:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ward-")))
         broker, port = stack.enter_context(mosquitto(folder))
-        service, metrics = stack.enter_context(processor(folder, port, beds))
+        roster = [bed_name(number) for number in range(1, beds + 1)]
+        waits = [f"rules.ESC-THRESHOLD.for_s={FOR_S}"]
+        service, metrics = stack.enter_context(processor(folder, port, roster, waits))
         before_s = cpu_s(service), cpu_s(broker)
         published, counts, arrived_ms = asyncio.run(watched(port, metrics, beds, seconds))
         used_s = cpu_s(service) - before_s[0], cpu_s(broker) - before_s[1]
@@ -356,11 +244,6 @@ def figures(
     )
 
 
-def quantile(ordered: list[float], share: float) -> float:
-    """The value that this share of all does not exceed; infinite where there is none."""
-    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else float("inf")
-
-
 def main() -> None:
     """Measure, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -368,12 +251,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     asked = parser.parse_args()
-    measured = asdict(measure(asked.beds, asked.seconds))
-    if asked.json:
-        print(json.dumps(measured))
-        return
-    for name, value in measured.items():
-        print(f"{name:26} {value:>10.1f}" if isinstance(value, float) else f"{name:26} {value:>8}")
+    show(asdict(measure(asked.beds, asked.seconds)), asked.json)
 
 
 if __name__ == "__main__":
