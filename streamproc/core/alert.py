@@ -174,6 +174,11 @@ class Alert:
             return AlertState.ACKNOWLEDGED
         return AlertState.LATCHED if self.stage is Stage.LATCHED else AlertState.ACTIVE
 
+    @property
+    def known_from_ms(self) -> int:
+        """Whoever acknowledged before this can't have meant the alert as it stands."""
+        return self.onset_ms if self.escalated_ms is None else self.escalated_ms
+
     def step(self, at_ms: int, judgement: Judgement, bed: str, rule: str, *, latches: bool) -> Phase | None:
         """Go on to what the judgement calls for; the phase to announce, or None."""
         self.level_since = _since(self.level_since, [level.when for level in judgement.levels], at_ms)
@@ -189,9 +194,7 @@ class Alert:
         """Somebody has seen it; a latched alert whose cause is gone ends with that.
 
         What was acknowledged before an escalation was the lower priority; it is no word on the higher."""
-        if not self.open or self.acknowledged_ms is not None:
-            return None
-        if self.escalated_ms is not None and at_ms < self.escalated_ms:
+        if not self.open or self.acknowledged_ms is not None or at_ms < self.known_from_ms:
             return None
         self.acknowledged_by, self.acknowledged_ms = by, at_ms
         if self.stage is Stage.LATCHED:

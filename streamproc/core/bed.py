@@ -250,15 +250,22 @@ class Bed:
         return Reads.EVERYTHING
 
     def _acknowledge(self, ack: Acknowledged, changes: list[Change]) -> int:
+        named = self.open_alert(ack.alert_id)
+        if named is None:
+            return Reads.NOTHING
+        rule, alert = named
+        phase = alert.acknowledge(ack.by, ack.time_ms)
+        if phase is not None:
+            changes.append(self._announce(rule, alert, phase, self.chart.now_ms))
+        return Reads.ALERTS
+
+    def open_alert(self, alert_id: str) -> tuple[Rule, Alert] | None:
+        """The alert of this name and its rule, while it is open."""
         for rule in self.rules:
             alert = self.alerts[rule.id]
-            if not alert.open or alert.alert_id != ack.alert_id:
-                continue
-            phase = alert.acknowledge(ack.by, ack.time_ms)
-            if phase is not None:
-                changes.append(self._announce(rule, alert, phase, self.chart.now_ms))
-            return Reads.ALERTS
-        return Reads.NOTHING
+            if alert.open and alert.alert_id == alert_id:
+                return rule, alert
+        return None
 
     def _settle(self, reads: int) -> int:
         return reads | self.chart.settle()

@@ -1,6 +1,6 @@
 """Why a message was refused: one closed set, so that every refusal can be counted and shown.
 
-`wire` decides most of them at the door. The last six need what only the ward knows (its clock,
+`wire` decides most of them at the door. The last seven need what only the ward knows (its clock,
 its roster, its history, its alerts), and are decided by `core` and `shell`. Never free text.
 """
 
@@ -38,3 +38,4 @@ class Reason(StrEnum):
     BEDS_FULL = auto()
     BED_FLOODED = auto()
     UNKNOWN_ALERT = auto()
+    ACK_OUTDATED = auto()

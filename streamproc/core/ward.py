@@ -272,9 +272,13 @@ class Ward:
         if ack.time_ms > received_ms + self.limits.future_ms:
             return Reason.FUTURE
         name = self.open_alerts().get(ack.alert_id)
-        if name is None:
+        bed = None if name is None else self.beds[name]
+        named = None if bed is None else bed.open_alert(ack.alert_id)
+        if bed is None or named is None:
             return Reason.UNKNOWN_ALERT
-        bed = self.beds[name]
+        _, alert = named
+        if ack.time_ms < alert.known_from_ms:
+            return Reason.ACK_OUTDATED
         bed.hold(ack, self._effective_ms(min(ack.time_ms, received_ms), received_ms), received_ms)
         self._schedule(bed)
         return Taken.ACCEPTED

@@ -1,13 +1,12 @@
 """What stations ask over HTTP: open alerts, the feed after a number, beds; and their acknowledgements.
 
-It only reads what the processing path has decided. An acknowledgement goes the way of every message:
-through the journal, in the next round.
+It only reads what the processing path has decided. An acknowledgement goes the way of every message,
+through the journal in the next round, and is answered after that.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
@@ -16,8 +15,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from streamproc.core.ward import Ward
-from streamproc.wire import encode
+from streamproc.shell.handed_in import NotTaken
+from streamproc.wire import Reason, Rejected, encode, strict_json
 from streamproc.wire.announce import bed_state
+from streamproc.wire.rejected import Refused
 
 EVENTS_AT_ONCE = 1000
 FOLLOW_S = 0.25
@@ -26,6 +27,8 @@ KEPT_ALIVE_ROUNDS = 60
 NUMBER_DIGITS = 16
 ACK_BYTES = 16_384
 """As much as the contract allows for any message."""
+NOT_COUNTED = {Reason.UNKNOWN_ALERT: 404, Reason.ACK_OUTDATED: 409}
+"""Well said, but no word on an alert that is open; all else is 400."""
 JSON = "application/json"
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -38,10 +41,8 @@ class Feed(Protocol):
     @property
     def ward(self) -> Ward: ...
     def open_alerts(self) -> Iterable[bytes]: ...
-    @property
-    def taking(self) -> bool: ...
     async def events(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]: ...
-    def hand_in(self, payload: bytes) -> str | None: ...
+    def hand_in(self, payload: bytes) -> Awaitable[Rejected | None]: ...
 
 
 class Wrong(Exception):
@@ -97,11 +98,15 @@ def _alerts(feed: Feed) -> dict[str, Answer]:
     async def acknowledge(request: Request) -> Response:
         alert_id = request.path_params["alert_id"]
         if alert_id not in feed.ward.open_alerts():
-            return JSONResponse({"wrong": f"no open alert is named {alert_id}"}, 404)
-        if not feed.taking:
-            raise Wrong("nothing is taken over: the disk fails, or this processor is leaving", 503)
-        wrong = feed.hand_in(_with_id(await _bounded(request), alert_id))
-        return JSONResponse({"wrong": wrong}, 400) if wrong else JSONResponse({"accepted": True}, 202)
+            raise Wrong(f"no open alert is named {alert_id}", 404)
+        payload = _with_id(await _bounded(request), alert_id)
+        try:
+            rejected = await feed.hand_in(payload)
+        except NotTaken as why:
+            raise Wrong(f"nothing is taken over: {why}", 503) from None
+        if rejected is not None:
+            raise Wrong(rejected.detail, NOT_COUNTED.get(rejected.reason, 400))
+        return JSONResponse({"accepted": True}, 202)
 
     return {
         "/api/v1/alerts": alerts,
@@ -147,13 +152,19 @@ async def _bounded(request: Request) -> bytes:
 
 
 def _with_id(body: bytes, alert_id: str) -> bytes:
+    """The body as a station would publish it; it need not say again what the address says."""
     try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        told = None
+        told = strict_json.load(body)
+    except Refused as refused:
+        raise Wrong(refused.detail) from None
     if not isinstance(told, dict):
         raise Wrong('right would be {"by": "who", "time": "2026-11-23T08:15:02Z"}')
-    return json.dumps({**told, "alert_id": alert_id}).encode()
+    if told.get("alert_id", alert_id) != alert_id:
+        raise Wrong(f"alert_id: is another than in the address; right would be {alert_id}, or none")
+    try:
+        return strict_json.compact({**told, "alert_id": alert_id})
+    except ValueError as error:  # a number that is not finite, or a lone surrogate
+        raise Wrong(f"payload: {error}; right would be by and time as text") from None
 
 
 async def _followed(feed: Feed, after: int) -> AsyncIterator[bytes]:

@@ -34,6 +34,7 @@ DETAILS = {
     Reason.BEDS_FULL: "limits.beds beds that are not on the roster are known already",
     Reason.BED_FLOODED: "more messages of this bed than limits.held_messages wait for their time",
     Reason.UNKNOWN_ALERT: "no open alert has this alert_id",
+    Reason.ACK_OUTDATED: "time is before the alert's onset or its last escalation: it is no word on that",
 }
 
 
@@ -49,7 +50,7 @@ class Intake:
     ward: Ward
     decoder: Decoder
     tally: Tally = field(default_factory=Tally)
-    on_rejected: Callable[[Rejected, str, bytes, int], None] | None = None
+    on_rejected: Callable[[Rejected, Recorded, int], None] | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Intake:
@@ -128,7 +129,7 @@ class Intake:
     def _reject(self, rejected: Rejected, message: Recorded, received_ms: int) -> None:
         self.tally.count(rejected.kind, rejected.reason)
         if self.on_rejected is not None:
-            self.on_rejected(rejected, message.topic, message.payload, received_ms)
+            self.on_rejected(rejected, message, received_ms)
 
 
 def _in_force(settings: Settings) -> tuple[Sequence[Rule], Terms, Limits, frozenset[str], str]:

@@ -29,6 +29,7 @@ from streamproc.core.ward import Ward
 from streamproc.rules import RULES
 from streamproc.shell import snapshot
 from streamproc.shell.clock import Clock, clock_from, telemetry_of
+from streamproc.shell.handed_in import HandedIn
 from streamproc.shell.intake import Intake, topics_from
 from streamproc.shell.journal import (
     JOURNAL,
@@ -120,6 +121,7 @@ class Service:
     """Why nothing more can be committed."""
     refused_configuration: tuple[str, ...] = ()
     """What was wrong with the configuration that was read last; empty while nothing was."""
+    handed_in: HandedIn = field(default_factory=HandedIn)
     _early: list[Delivery] = field(default_factory=list)
     _committed: bool = False
     _heartbeat: Every = field(init=False)
@@ -202,17 +204,9 @@ class Service:
         """Whether what is handed in can still be made durable."""
         return self.running and not self.journal.failed and not self.stopping.is_set()
 
-    def hand_in(self, payload: bytes) -> str | None:
-        """Take over an acknowledgement with the next round; or why not."""
-        topic = self.topics.ack(HTTP_STATION)
-        now_ms = self.clock.read() or self.ward.clock_ms or 0
-        decoded = self.intake.decoder.decode(topic, payload, now_ms)
-        if isinstance(decoded, Rejected):
-            return decoded.detail
-        if decoded.time_ms > now_ms + self.ward.limits.future_ms:
-            return f"time: {(decoded.time_ms - now_ms) / 1000:g} s ahead; right would be now or before"
-        self._early.append(Delivery(topic, payload, 0, False, 0, NO_CONNECTION))
-        return None
+    async def hand_in(self, payload: bytes) -> Rejected | None:
+        """An acknowledgement, like a message of a station; answers once it is durable: why not, or None."""
+        return await self.handed_in.enter(self.topics.ack(HTTP_STATION), payload)
 
     # the run
 
@@ -225,15 +219,18 @@ class Service:
             self.watch.begin(self.intake.settings, self.ward.clock_ms)
             self.clock = clock_from(self.settings.clock.source, self.ward.clock_ms or 0, self.machine.wall_s)
             self.connection = self._new_connection()
-            self.intake.on_rejected = self._show_dead_letter
+            self.intake.on_rejected = self._answer_rejected
             self._bed_states.due(self.machine.steady_s())  # first be ready, then paint every bed
             self.running = True
             async with self.connection:
                 try:
                     await self._until_stopped()
                 except JournalFailed as failure:
+                    self.handed_in.close(str(failure))
                     await self._say_failing(str(failure))
                     raise
+                finally:
+                    self.handed_in.close("this processor is leaving")
                 await self._leave()
 
     async def _until_stopped(self) -> None:
@@ -253,7 +250,7 @@ class Service:
 
     async def step(self, deliveries: Sequence[Delivery]) -> None:
         """One round: commit, acknowledge, apply, announce. Without deliveries it is a tick."""
-        deliveries, self._early = [*self._early, *deliveries], []
+        deliveries, self._early = [*self._early, *self.handed_in.take(), *deliveries], []
         messages: list[Message] = []
         messages += telemetry_of(self.clock, map(from_outside, deliveries), self.intake.times_ms)
         now_ms = self.clock.read()
@@ -271,6 +268,7 @@ class Service:
             self._committed, self.outbox.numbered_seq = True, numbered_seq
             self.connection.acknowledge(deliveries)
             self.announce(self.apply(now_ms, messages))
+            self.handed_in.settle()
             self._log_told(told)
             await self.keeper.look(position, now_ms, len(messages), self._take_snapshot)
         self.last_step_s = self.machine.wall_s()
@@ -506,6 +504,10 @@ class Service:
                 continue
             self.connection.publish(self.topics.bed(name), encode(bed_state(bed)), retain=True)
 
+    def _answer_rejected(self, rejected: Rejected, message: Message, received_ms: int) -> None:
+        self.handed_in.refuse(message, rejected)
+        self._show_dead_letter(rejected, message.topic, message.payload, received_ms)
+
     def _show_dead_letter(self, rejected: Rejected, topic: str, payload: bytes, received_ms: int) -> None:
         room = self.connection.publish_room > RESERVED_FOR_ALERTS
         if not room or not self._dead_letters.take(self.machine.steady_s()):
@@ -533,8 +535,6 @@ class Service:
 
 HTTP_STATION = "http"
 """In whose name an acknowledgement comes that was sent over HTTP."""
-NO_CONNECTION = -1
-"""Of a message that came otherwise than from the broker: nothing is to be answered there."""
 
 COMPLAINTS_S = 10.0
 """How often the log may complain about what we are sent."""

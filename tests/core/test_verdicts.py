@@ -225,6 +225,9 @@ def test_an_acknowledgement_of_no_open_alert_is_refused() -> None:
     assert ward.offer(ack, NOW_MS + 100_000, 1) is Taken.ACCEPTED
     [update] = ward.tick(NOW_MS + 103_000)
     assert (update.acknowledged_by, update.acknowledged_ms) == ("rn", NOW_MS + 100_000)
+    before = replace(ack, time_ms=started.onset_ms - 1)
+    assert ward.offer(before, NOW_MS + 103_000, 2) is Reason.ACK_OUTDATED
+    assert ward.offer(replace(ack, time_ms=started.onset_ms), NOW_MS + 103_000, 2) is Taken.ACCEPTED
     ahead = replace(ack, time_ms=NOW_MS + 103_000 + LIMITS.future_ms + 1)
     assert ward.offer(ahead, NOW_MS + 103_000, 2) is Reason.FUTURE
 

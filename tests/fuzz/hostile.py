@@ -204,7 +204,8 @@ class Hostile:
     def _ack(self, bed: str) -> Fields:
         known = self.open_alerts if self.rng.random() < 0.7 else []
         alert = self.rng.choice(known or ["al-0f3c"])
-        return [("alert_id", text(alert)), ("by", '"nurse 12"'), ("time", text(instant(self.now_ms)))]
+        told_ms = self.now_ms - self.rng.choice([0, 0, 0, 3_600_000])
+        return [("alert_id", text(alert)), ("by", '"nurse 12"'), ("time", text(instant(told_ms)))]
 
 
 def text(value: str) -> str:

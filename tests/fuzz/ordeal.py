@@ -15,6 +15,7 @@ from typing import Any
 from streamproc.config import Settings, load
 from streamproc.core.ward import Ward
 from streamproc.shell.intake import Intake
+from streamproc.shell.journal import Message as Recorded
 from streamproc.shell.packets import Delivery
 from streamproc.shell.service import from_outside
 from streamproc.wire import Decoder, Rejected, dead_letter, encode
@@ -132,9 +133,10 @@ class Ordeal:
             line = encode(alert_event(change, self.settings.instance, "ruleset"))
             json.loads(line, parse_constant=_not_json)
 
-    def _letter(self, rejected: Rejected, topic: str, payload: bytes, received_ms: int) -> None:
+    def _letter(self, rejected: Rejected, message: Recorded, received_ms: int) -> None:
         self._letters += 1
-        letter = encode(dead_letter(rejected.reason, rejected.detail, topic, payload, received_ms))
+        told = (rejected.reason, rejected.detail, message.topic, message.payload, received_ms)
+        letter = encode(dead_letter(*told))
         if self._letters % SHOWN_EVERY == 0:
             json.loads(letter, parse_constant=_not_json)
 

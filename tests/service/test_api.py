@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from streamproc.wire.instant import instant_ms
+
 from .bedside import Bedside, instant
 from .conftest import StartProcessor
+from .journaled import taken_over
 from .processor import SOON_S, Processor
 from .station import FEED, listening
 from .telemetry import QUICK, now_ms
@@ -33,7 +36,8 @@ async def asked(processor: Processor, path: str) -> Any:
 
 
 def post(url: str, body: Any) -> int:
-    request = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
+    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(url, payload, method="POST")
     try:
         with urllib.request.urlopen(request, timeout=SOON_S) as answer:
             return int(answer.status)
@@ -90,14 +94,35 @@ async def test_an_acknowledgement_over_http_goes_the_way_of_all(mosquitto: Any, 
         assert await asyncio.to_thread(post, url.replace("al-", "xx-"), {}) == 404
         ahead = {"by": "rn-7", "time": instant(now_ms() + 3_600_000)}
         assert await asyncio.to_thread(post, url, ahead) == 400
+        before = {"by": "rn-7", "time": instant(instant_ms(opened["data"]["onset"]) - 1)}
+        assert await asyncio.to_thread(post, url, before) == 409
         assert await asyncio.to_thread(post, url, {"by": "r" * 20_000, "time": instant(now_ms())}) == 413
         told = {"by": "rn-7", "time": instant(now_ms())}
+        assert await asyncio.to_thread(post, url, told | {"alert_id": "al-another"}) == 400
+        twice = b'{"by":"rn-8","by":"rn-7","time":"%s"}' % told["time"].encode()
+        assert await asyncio.to_thread(post, url, twice) == 400
         assert await asyncio.to_thread(post, url, told) == 202
         update = await station.alert(BEDS[0], "ESC-THRESHOLD", "update")
     assert update["data"]["acknowledged_by"] == "rn-7"
     metrics = await processor.metrics()
-    assert metrics.value("messages_received_total", kind="ack") == 1
+    assert metrics.value("messages_received_total", kind="ack") == 4
+    refused = {reason: 1 for reason in ("future", "ack_outdated", "bad_text")}
+    assert metrics.by("messages_rejected_total", "reason") == refused
     assert metrics.received == metrics.accounted
+
+
+async def test_what_was_answered_is_on_disk(mosquitto: Any, new_processor: StartProcessor) -> None:
+    """Killed with the answer: whoever was told that it counts does not ask again."""
+    processor = new_processor(mosquitto.port, *QUICK, "clock.tick_s=1")  # a round is late to come
+    await (await processor.start()).ready()
+    async with listening(mosquitto.port, FEED) as station:
+        await station.publish(*Bedside(BEDS[0]).pump(now_ms(), 0.3))
+        opened = (await station.alert(BEDS[0], "ESC-THRESHOLD"))["data"]["alert_id"]
+        url = f"{processor.address}/api/v1/alerts/{opened}/ack"
+        assert await asyncio.to_thread(post, url, {"by": "rn-7", "time": instant(now_ms())}) == 202
+        await processor.kill()
+    kept = [message.payload for message in (await taken_over(processor)).messages if "ack" in message.topic]
+    assert [json.loads(payload)["alert_id"] for payload in kept] == [opened]
 
 
 def streamed(url: str, after: int, events: int) -> Iterator[tuple[int, Any]]:

@@ -33,6 +33,7 @@ DECIDED_BEHIND_THE_DOOR = {
     Reason.BEDS_FULL,
     Reason.BED_FLOODED,
     Reason.UNKNOWN_ALERT,
+    Reason.ACK_OUTDATED,
 }
 
 
