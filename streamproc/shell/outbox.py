@@ -19,6 +19,9 @@ from streamproc.core.change import Change
 from streamproc.wire import TOMBSTONE, Topics, encode
 from streamproc.wire.announce import alert_event
 
+GHOST_MS = 24 * 3_600_000
+"""For so long a broker that goes back to an older memory is told again of what was taken down."""
+
 
 class Sender(Protocol):
     """What the outbox needs of the broker connection."""
@@ -64,12 +67,15 @@ class Outbox:
     """Topics of which the broker may keep an older state, or none."""
     not_shown: dict[str, None] = field(default_factory=dict)
     """Topics whose state the broker would not have."""
+    gone: dict[str, int] = field(default_factory=dict)
+    """Topics taken down, oldest first, and until when a broker may bring back what they showed."""
 
     def put(self, change: Change) -> None:
         """Take over a change; one that the broker already has (a replay after a crash) is only shown."""
         payload = encode(alert_event(change, self.instance, change.ruleset))
         topic = self.topics.alert(change.bed, change.rule.id)
         self.shown[topic] = payload
+        self.gone.pop(topic, None)
         self.unkept.append((change.feed_seq, change.time_ms, payload))
         if change.phase is Phase.END:
             due_ms = change.time_ms + self.tombstone_after_ms
@@ -93,7 +99,10 @@ class Outbox:
             shown = self.shown.get(topic)
             if shown is not None and json.loads(shown)["data"]["feed_seq"] == feed_seq:
                 del self.shown[topic]
+                self.gone[topic] = now_ms + GHOST_MS
                 self._show(sender, topic)
+        while self.gone and next(iter(self.gone.values())) <= now_ms:
+            del self.gone[next(iter(self.gone))]
         while self.to_show and sender.publish_room:
             self._show(sender, self.to_show.popitem()[0])
 
@@ -104,7 +113,7 @@ class Outbox:
     def show_again(self) -> None:
         """On a new connection the broker may have lost what was retained, gone back to older states, or been
         mended: say what stands."""
-        self.to_show = dict.fromkeys(self.shown) | self.not_shown
+        self.to_show = dict.fromkeys((*self.gone, *self.shown)) | self.not_shown
         self.not_shown.clear()
 
     def refuse_state(self, topic: str) -> None:
@@ -169,6 +178,7 @@ class Outbox:
             ],
             "shown": {topic: payload.decode() for topic, payload in self.shown.items()},
             "taken_down": [list(entry) for entry in self.taken_down],
+            "gone": self.gone,
         }
 
     def restore(self, kept: Mapping[str, Any]) -> None:
@@ -182,3 +192,4 @@ class Outbox:
         )
         self.shown = {topic: payload.encode() for topic, payload in kept["shown"].items()}
         self.taken_down = [(due, topic, seq) for due, topic, seq in kept["taken_down"]]
+        self.gone = dict(kept["gone"])

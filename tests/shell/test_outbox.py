@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from streamproc.shell.outbox import Outbox
+from streamproc.shell.outbox import GHOST_MS, Outbox
 from streamproc.wire import TOMBSTONE, Topics
 
 STATE = "alerts/v1/icu-a/bed-1/MAP-LOW"
@@ -33,7 +34,7 @@ def an_outbox(**changed: Any) -> Outbox:
     waiting = [[1, STATE, START, 0], [2, STATE, END, 0]]
     kept = {"acknowledged_seq": 0, "done": [], "waiting": waiting, "shown": {STATE: END}, "taken_down": []}
     outbox = Outbox(Topics(), "test", 1000, numbered_seq=2)
-    outbox.restore(kept | {"unkept": []} | changed)
+    outbox.restore(kept | {"unkept": [], "gone": {}} | changed)
     return outbox
 
 
@@ -74,6 +75,27 @@ def test_a_state_that_was_refused_is_shown_on_the_next_connection(
 def test_each_new_connection_is_told_what_stands() -> None:
     """A broker may come back with our session and without, or with older, retained states."""
     outbox, sent = an_outbox(waiting=[]), Sent()
+    outbox.show_again()
+    outbox.send(sent, 0)
+    assert sent.published == [(STATE, END.encode())]
+
+
+def test_a_broker_that_goes_back_to_an_older_memory_shows_no_alert_that_was_taken_down() -> None:
+    """Seeds 25 and 61 of the simulation: the ended alert was shown again, and no connection took it down."""
+    outbox, due_ms = an_outbox(waiting=[], taken_down=[[1000, STATE, 2]]), 1000
+    outbox.shown[STATE] = json.dumps({"data": {"feed_seq": 2}}).encode()
+    outbox.send(Sent(), due_ms)
+    again = an_outbox(**outbox.snapshot())
+    for told, now_ms in ((TOMBSTONE, due_ms + GHOST_MS - 1), (None, due_ms + GHOST_MS)):
+        sent = Sent()
+        again.send(Sent(), now_ms)
+        again.show_again()
+        again.send(sent, now_ms)
+        assert sent.published == ([(STATE, told)] if told is not None else [])
+
+
+def test_an_alert_that_starts_again_is_no_ghost() -> None:
+    outbox, sent = an_outbox(waiting=[], shown={STATE: END}, gone={STATE: GHOST_MS}), Sent()
     outbox.show_again()
     outbox.send(sent, 0)
     assert sent.published == [(STATE, END.encode())]

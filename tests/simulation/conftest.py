@@ -5,13 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Iterator
-from typing import Any
+from concurrent.futures import Executor, ProcessPoolExecutor
 
 import pytest
 
 
 @pytest.fixture(scope="package")
-def workers() -> Iterator[Any]:
-    """One for each core; each is a fresh interpreter."""
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
+def workers() -> Iterator[Executor]:
+    """One for each core, each a fresh interpreter; one that dies fails its test instead of hanging it."""
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
         yield pool
