@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from streamproc.core.change import Change
+from streamproc.core.rule import Rule
 from streamproc.core.ward import Ward
 from streamproc.rules import RULES
 from tests.charts import MINUTE_MS, START_MS, chart_events, length_ms, play, settings_in_force, told
@@ -55,18 +56,24 @@ def charts_by_title() -> dict[str, dict[str, Any]]:
 
 
 def announced(chart: Mapping[str, Any]) -> Iterator[str]:
-    """All that the chart's rule announces, judged beside the rules that the chart names."""
-    watched = {chart["rule"]} | {line.split()[1] for line in chart["expect"]}
+    """All that the chart's rule announces."""
+    for change in live(chart):
+        if change.rule.id == chart["rule"]:
+            yield from _lines(change)
+
+
+def live(chart: Mapping[str, Any], watched: Callable[[Rule], Rule] = lambda rule: rule) -> list[Change]:
+    """A chart's life, with its rule watched, beside the rules that the chart names."""
+    named = {chart["rule"]} | {line.split()[1] for line in chart["expect"]}
     settings = settings_in_force(*chart.get("settings", []))
-    rules = tuple(rule for rule in settings.core_rules() if rule.id in watched)
+    rules = [rule for rule in settings.core_rules() if rule.id in named]
+    rules = [watched(rule) if rule.id == chart["rule"] else rule for rule in rules]
     ward = Ward(rules, settings.core_terms(), settings.core_limits(), frozenset(settings.roster))
     acknowledge = {name: at_ms(text) for name, text in chart.get("acknowledge", {}).items()}
     events, sent_at = befallen(chart, chart_events(chart))
     until_ms = START_MS + length_ms(chart) + HOLD_BACK_MS - 1
     unwatched = [at_ms(text) for text in chart.get("unwatched", [])]
-    for change in play(ward, events, until_ms, acknowledge, sent_at=sent_at, unwatched=unwatched):
-        if change.rule.id == chart["rule"]:
-            yield from _lines(change)
+    return play(ward, events, until_ms, acknowledge, sent_at=sent_at, unwatched=unwatched)
 
 
 def _lines(change: Change) -> Iterator[str]:

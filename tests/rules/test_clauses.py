@@ -12,21 +12,16 @@ from typing import Any
 
 import pytest
 
-from streamproc.config import load
 from streamproc.core.alert import Judgement
 from streamproc.core.chart import Chart
 from streamproc.core.finding import Clause, State, all_of, any_of, found, negated, not_shown, unknown
 from streamproc.core.rule import Rule
 from streamproc.core.sight import DOSE, Of, sight
-from streamproc.core.ward import Ward
 from streamproc.rules import RULES
 from streamproc.wire.alerting import ClauseState
 from streamproc.wire.announce import clauses_shown, reasons_against
-from tests.charts import START_MS, chart_events, length_ms, play
-from tests.mishaps import at_ms, befallen
-from tests.test_scenarios import HOLD_BACK_MS, charts
-
-in_force = cache(lambda *overrides: load(None, overrides))
+from tests.announcements import live
+from tests.test_scenarios import charts
 
 
 @dataclass
@@ -57,19 +52,8 @@ def witnessed(rule_id: str) -> list[tuple[bool, Clause, ClauseState]]:
     for param in charts():
         name, chart = param.values
         if name == rule_id:
-            _live(chart, rule_id, witness)
+            live(chart | {"rule": rule_id}, witness.watched)
     return witness.clauses
-
-
-def _live(chart: dict[str, Any], rule_id: str, witness: Witness) -> None:
-    settings = in_force(*chart.get("settings", []))
-    rules = [witness.watched(rule) if rule.id == rule_id else rule for rule in settings.core_rules()]
-    ward = Ward(rules, settings.core_terms(), settings.core_limits(), frozenset(settings.roster))
-    events, sent_at = befallen(chart, chart_events(chart))
-    acknowledge = {name: at_ms(text) for name, text in chart.get("acknowledge", {}).items()}
-    unwatched = [at_ms(text) for text in chart.get("unwatched", [])]
-    until_ms = START_MS + length_ms(chart) + HOLD_BACK_MS - 1
-    play(ward, events, until_ms, acknowledge, sent_at=sent_at, unwatched=unwatched)
 
 
 def every_rule() -> Any:
@@ -120,7 +104,7 @@ def _was_heard(chart: Chart, clause: Clause) -> bool:
         case Of.UNWATCHED:
             return chart.unwatched is not None
         case Of.ALERTS:
-            return bool(chart.alerts[saw.what].alert_id) if saw.what else False
+            return saw.what in chart.alerts and bool(chart.alerts[saw.what].alert_id)
     return True
 
 
