@@ -20,6 +20,8 @@ EPOCH_S = 1_795_000_000
 
 PRESSURES = (52, 58, 63, 64, 66, 70, 78, 88)
 DOSES = (0.04, 0.08, 0.12, 0.2, 0.24, 0.26, 0.3, 0.45)
+SPEAK_FROM_S = 20
+"""By then our subscription stands, on the slowest line as well: before it, a broker keeps nothing for us."""
 SLOTS = 6
 """In so many groups the beds' gateways send, one group after the other."""
 PUMP_AFTER_S = (0, 0, 0, 0.25, 3.0)
@@ -90,7 +92,7 @@ def _bed(chance: random.Random, ways: Ways, bed: str) -> Iterator[Sent]:
     yield _context(chance, bed, 0.5, "S1")
     course = _course(chance, end_s)
     silent = _silences(chance, end_s)
-    at_s = 1 + chance.randrange(SLOTS) * ways.interval_s / SLOTS
+    at_s = SPEAK_FROM_S + chance.randrange(SLOTS) * ways.interval_s / SLOTS
     while at_s < end_s:
         mmhg, dose = course(at_s)
         if not ways.honest:
