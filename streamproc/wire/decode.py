@@ -1,6 +1,7 @@
 """The door: from a topic and bytes to a fact of a bed, or to `Rejected` with its reason.
 
-Keeps nothing between messages, and never raises for anything that the outside can cause.
+Keeps nothing of a message, and never raises for anything that the outside can cause. What is plainly
+right is read in one go (`plain`); in any doubt a message goes the strict way, which alone refuses.
 
 The order of checks is fixed; the first that fails is told:
 1. topic (`bad_topic`), then `retained` (only patient context may be)
@@ -18,9 +19,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
+from msgspec import UNSET
 from pydantic import TypeAdapter, ValidationError
 
 from streamproc.core.events import (
@@ -41,6 +44,7 @@ from streamproc.core.reason import Reason
 from streamproc.wire.diagnosis import refusal
 from streamproc.wire.instant import instant_ms
 from streamproc.wire.mmhg import milli_mmhg, mmhg
+from streamproc.wire.plain import reader
 from streamproc.wire.rejected import Refused, Rejected, shown
 from streamproc.wire.strict_json import MAX_BYTES, load
 from streamproc.wire.telemetry import (
@@ -70,6 +74,9 @@ MODELS: dict[str, TypeAdapter[Any]] = {
     "observation": TypeAdapter(ObservationMessage),
     "ack": TypeAdapter(AckMessage),
 }
+UNSAID_QUALITY = MapMessage.model_fields["quality"].default
+_PLAIN = {"map": reader(MapMessage), "pump": reader(PumpMessage)}
+"""What comes often; the others have time."""
 _VALIDATE = {kind: model.validator.validate_python for kind, model in MODELS.items()}
 
 SYSTOLIC_MAX_MMHG = 400
@@ -99,11 +106,23 @@ class Decoder:
         address = self.topics.read(topic)
         if address is None:
             return Rejected(Reason.BAD_TOPIC, _bad_topic(topic, self.topics), None, None)
+        if not retained and (fact := self._read_plain(address, payload)) is not None:
+            return fact
         try:
             return self._read(address, payload, received_ms, retained)
         except Refused as refused:
             bed = address.bed or None
             return Rejected(refused.reason, refused.detail, address.kind, bed, refused.artefact)
+
+    def _read_plain(self, address: Address, payload: bytes) -> BedEvent | None:
+        """The fact, where it is plain; a refusal is left to the strict way, which words it."""
+        read = _PLAIN.get(address.kind)
+        if read is None or len(payload) > self.max_bytes or (message := read(payload)) is None:
+            return None
+        try:
+            return _SAYS[address.kind](self, address, message)
+        except Refused:
+            return None
 
     def _read(
         self, address: Address, payload: bytes, received_ms: int, retained: bool
@@ -122,7 +141,13 @@ class Decoder:
     def _map(self, address: Address, fields: dict[str, Any]) -> MapSample:
         charted = fields.get("value")
         finite = not isinstance(charted, float) or isfinite(charted)
-        message: MapMessage = _checked("map", fields if finite else {**fields, "value": 0.0})
+        message = _checked("map", fields if finite else {**fields, "value": 0.0})
+        return self._sample(address, message, charted, finite)
+
+    def _sample(
+        self, address: Address, message: Any, charted: object = None, finite: bool = True
+    ) -> MapSample:
+        """What a MapMessage says, or the struct of one: there `UNSET` is what was left out."""
         _check_bed(message.bed, address)
         pressure = mmhg(message.value, message.unit)
         plausible = finite and self.map_low_mmhg <= pressure <= self.map_high_mmhg
@@ -130,11 +155,11 @@ class Decoder:
             instant_ms(message.time),
             address.bed,
             message.device,
-            message.boot,
-            message.seq,
+            message.boot or None,
+            None if message.seq is UNSET else message.seq,
             SOURCES[message.metric],
             milli_mmhg(pressure if plausible else _bounded(pressure)),
-            plausible and message.quality is Quality.GOOD,
+            plausible and (message.quality or UNSAID_QUALITY) is Quality.GOOD,
         )
         if not plausible:
             raise self._artefact(sample, f"{shown(charted)} {message.unit}", finite)
@@ -149,27 +174,30 @@ class Decoder:
         return Refused(Reason.OUT_OF_RANGE if finite else Reason.NOT_FINITE, detail, sample)
 
     def _pump(self, address: Address, fields: dict[str, Any]) -> PumpStatus:
-        message: PumpMessage = _checked("pump", fields)
+        return self._status(address, _checked("pump", fields))
+
+    def _status(self, address: Address, message: Any) -> PumpStatus:
+        """What a PumpMessage says, or the struct of one: there `UNSET` is what was left out."""
         _check_bed(message.bed, address)
-        volume = message.volume_remaining
+        volume = message.volume_remaining or None
         return PumpStatus(
             instant_ms(message.time),
             address.bed,
             message.device,
-            message.boot,
-            message.seq,
+            message.boot or None,
+            None if message.seq is UNSET else message.seq,
             address.name,
             message.status,
             self._drug(message.drug),
-            message.form,
-            _quantity(message.rate),
-            _quantity(message.concentration),
-            self._weight_kg(message.weight),
+            message.form or None,
+            _quantity(message.rate or None),
+            _quantity(message.concentration or None),
+            self._weight_kg(message.weight or None),
             None if volume is None else volume.value,
-            message.diluent,
-            message.route,
-            message.line,
-            tuple(message.alarms),
+            message.diluent or None,
+            message.route or None,
+            message.line or None,
+            tuple(message.alarms or ()),
         )
 
     def _patient(self, address: Address, fields: dict[str, Any]) -> PatientContext:
@@ -252,9 +280,9 @@ def _checked(kind: str, fields: dict[str, Any]) -> Any:
         raise refusal(error, fields) from None
 
 
-def _check_bed(said: str | None, address: Address) -> None:
+def _check_bed(said: Any, address: Address) -> None:
     """A message may name its bed, shortly or in full; it must be the topic's."""
-    if said is None or said == address.bed or said == address.bed.rpartition("/")[2]:
+    if said is None or said is UNSET or said == address.bed or said == address.bed.rpartition("/")[2]:
         return
     detail = f"bed: {shown(said)} is not the topic's; right would be {address.bed} or to leave it out"
     raise Refused(Reason.BED_MISMATCH, detail)
@@ -265,7 +293,16 @@ def _bounded(pressure: float | Fraction) -> float | Fraction:
 
 
 def _quantity(charted: Rate | Concentration | None) -> Quantity | None:
-    return None if charted is None else Quantity(charted.value, charted.unit)
+    if charted is None:
+        return None
+    # Zero has two signs, which are equal; what is charted stays as it was charted.
+    return (_one_quantity if charted.value else Quantity)(charted.value, charted.unit)
+
+
+@lru_cache(maxsize=4096)
+def _one_quantity(value: float, unit: str) -> Quantity:
+    """A quantity that is charted each second, made once."""
+    return Quantity(value, unit)
 
 
 def _bad_topic(topic: str, topics: Topics) -> str:
@@ -282,4 +319,8 @@ _READ: dict[str, Callable[[Decoder, Address, dict[str, Any]], BedEvent | Acknowl
     "patient": Decoder._patient,
     "observation": Decoder._observation,
     "ack": Decoder._ack,
+}
+_SAYS: dict[str, Callable[[Decoder, Address, Any], BedEvent]] = {
+    "map": Decoder._sample,
+    "pump": Decoder._status,
 }

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 NAME = "[A-Za-z0-9_-]{1,32}"
 LEVEL = re.compile(r"[^\x00-\x1f\x7f+#/$][^\x00-\x1f\x7f+#/]*")
 ROOT_LENGTH_MAX = 128
+REMEMBERED_MAX = 50_000
+"""Topics whose reading is remembered: those of some ten thousand beds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Topics:
     alerts_root: str = "alerts/v1"
     _telemetry: re.Pattern[str] = field(init=False, repr=False, compare=False)
     _ack: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _remembered: dict[str, Address] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for root in (self.telemetry_root, self.alerts_root):
@@ -42,6 +45,14 @@ class Topics:
 
     def read(self, topic: str) -> Address | None:
         """What an incoming topic names; None where it is not one of the contract's."""
+        address = self._remembered.get(topic)
+        if address is None and (address := self._parted(topic)) is not None:
+            if len(self._remembered) >= REMEMBERED_MAX:
+                self._remembered.clear()
+            self._remembered[topic] = address
+        return address
+
+    def _parted(self, topic: str) -> Address | None:
         if found := self._telemetry.fullmatch(topic):
             bed, kind, channel = found.groups()
             return Address(kind, bed) if kind else Address("pump", bed, channel)

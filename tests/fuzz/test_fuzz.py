@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from base64 import b64decode
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 
 from streamproc.core.reason import Reason
 from streamproc.core.ward import Taken
+from streamproc.wire import decode
 
+from .hostile import Hostile
 from .law import FACTS, keeps_the_law
 from .ordeal import START_MS, Ordeal
 
 INPUTS, SEED = 50_000, 20_261_123
-RULES_MIN = 25
+RULES_MIN, PLAIN_MIN = 25, 10_000
 PAST_FAILURES = Path(__file__).with_name("past_failures.jsonl").read_text().splitlines()
 
 
@@ -31,6 +34,26 @@ def test_fifty_thousand_hostile_messages_are_answered_and_harm_nothing() -> None
     assert set(Taken) - tally.taken.keys() == set()
     assert {fact.__name__ for fact in FACTS} - ordeal.door.answers.keys() == set()
     assert len(ordeal.alarmed) >= RULES_MIN, sorted(ordeal.alarmed)
+
+
+def test_both_ways_through_the_door_say_the_same_of_fifty_thousand_hostile_messages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The short way accepts nothing that the strict way refuses, and reads nothing otherwise."""
+    print(f"seed {SEED}")
+    hostile, decoder, plain = Hostile(random.Random(SEED), START_MS), Ordeal(SEED).door.decoder, 0
+    readers = dict(decode._PLAIN)
+    for _ in range(INPUTS):
+        topic, payload, retained = hostile.message()
+        monkeypatch.setattr(decode, "_PLAIN", readers)
+        said = decoder.decode(topic, payload, START_MS, retained)
+        monkeypatch.setattr(decode, "_PLAIN", {})
+        assert repr(said) == repr(decoder.decode(topic, payload, START_MS, retained)), payload
+        address = decoder.topics.read(topic)
+        plain += (
+            address is not None and address.kind in readers and readers[address.kind](payload) is not None
+        )
+    assert plain >= PLAIN_MIN
 
 
 def test_the_same_seed_is_the_same_ordeal() -> None:
