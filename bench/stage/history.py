@@ -1,0 +1,63 @@
+"""The state folder of a processor that has watched the ward for a quarter of an hour, up to now.
+
+Two beds live through it; every other bed gets the snapshot of the one that is like it, under its own name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.stage.telemetry import FALLING, ONE_IN, Ward, bed_name, history
+from streamproc.config import Settings
+from streamproc.shell.intake import Intake
+from streamproc.shell.journal import JOURNAL, Recorded, SqliteJournal
+from streamproc.shell.snapshot import snapshot_of
+
+NO_OUTBOX = {"acknowledged_seq": 0, "done": [], "waiting": [], "unkept": [], "shown": {}, "taken_down": []}
+WELL = 1
+"""The number of the bed that most others are like."""
+
+
+async def write_history(settings: Settings, ward: Ward, end_ms: int) -> None:
+    """Write it to the settings' folder: a snapshot as of the last instant before the end."""
+    kept = lived(settings, ward, end_ms).ward.snapshot()
+    for section in ("beds", "remembered"):
+        kept[section] = dict(for_all_beds(kept[section], ward))
+    whole = Intake.from_settings(settings)
+    whole.ward.restore(kept)
+    async with SqliteJournal(Path(settings.state.dir) / JOURNAL) as journal:
+        position = await journal.append(end_ms - 1, [])
+        await journal.save_snapshot(position, list(snapshot_of(whole, NO_OUTBOX)))
+
+
+def lived(settings: Settings, ward: Ward, end_ms: int) -> Intake:
+    """The two beds up to the last instant before the end."""
+    intake = Intake.from_settings(settings.model_copy(update={"roster": ()}))
+    sent = sorted(
+        (each for number in {WELL, min(FALLING, ward.beds)} for each in history(ward, number)),
+        key=lambda each: each.due_ms,
+    )
+    for each in sent:
+        now_ms = end_ms + each.due_ms
+        intake.ward.tick(now_ms)
+        intake.take(now_ms, [Recorded(each.topic, each.payload(end_ms), False)])
+    intake.ward.tick(end_ms - 1)
+    return intake
+
+
+def for_all_beds(kept: dict[str, Any], ward: Ward) -> Iterator[tuple[str, Any]]:
+    """What is kept of the two, under every bed's name and with its devices."""
+    for number in range(1, ward.beds + 1):
+        like = FALLING if number % ONE_IN == FALLING else WELL
+        yield bed_name(number), renumbered(kept[bed_name(like)], like, number)
+
+
+def renumbered(kept: object, like: int, number: int) -> Any:
+    """A bed's snapshot under another number."""
+    text = json.dumps(kept).replace(bed_name(like), bed_name(number))
+    for device in ("MON", "PMP"):
+        text = text.replace(f"{device}-{like:05}", f"{device}-{number:05}")
+    return json.loads(text)
