@@ -1,0 +1,150 @@
+"""What a message costs in the core alone: facts that are decoded already, straight to the ward.
+
+Every bed sends MAP and pump once a second, all rules are on, and nothing alarms. A `steady` stream repeats
+itself as `ward300`'s does; in a `living` one the pressure wanders and the bag empties. The clock is told
+`--rounds` times a second, as often as the processor takes over a batch. It passes no judgement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import gc
+import json
+import pstats
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from streamproc.config import load
+from streamproc.core.change import Change
+from streamproc.core.events import (
+    MILLI,
+    BedEvent,
+    DrugForm,
+    MapSample,
+    MapSource,
+    PatientContext,
+    PumpState,
+    PumpStatus,
+    Quantity,
+)
+from streamproc.core.ward import Ward
+
+START_MS = 1_790_000_000_000
+TRANSIT_MS = 40
+SLOWEST_ML_PER_H = 9.0
+BAG_ML, RESOLUTION_ML = 250.0, 1
+LOW_MMHG, HIGH_MMHG = 68, 78
+SEED = 20261123
+
+
+def ward_as_configured() -> Ward:
+    """The ward of `config/`, with every rule that is on there."""
+    settings = load(Path("config"))
+    return Ward(settings.core_rules(), settings.core_terms(), settings.core_limits())
+
+
+class Beds:
+    """What so many beds say in each second."""
+
+    def __init__(self, beds: int, living: bool) -> None:
+        self.names = [f"icu-a/bed-{number}" for number in range(beds)]
+        self.living = living
+        self.random = Random(SEED)
+        self.mmhg = [(LOW_MMHG + HIGH_MMHG) / 2] * beds
+
+    def patients(self) -> list[PatientContext]:
+        """Who lies there."""
+        return [PatientContext(START_MS, name, "S-1", weight_kg=80.0) for name in self.names]
+
+    def second(self, number: int) -> list[BedEvent]:
+        """The messages of one second, as they come: the beds one after the other, spread over it."""
+        said: list[BedEvent] = []
+        for place, name in enumerate(self.names):
+            at_ms = START_MS + number * 1000 + place * 1000 // len(self.names)
+            said += [self._sample(place, name, number, at_ms), self._report(place, name, number, at_ms)]
+        return said
+
+    def _sample(self, place: int, name: str, number: int, at_ms: int) -> MapSample:
+        milli = (72 + number % 5) * MILLI
+        if self.living:
+            wandered = self.mmhg[place] + self.random.gauss(0.0, 0.6)
+            self.mmhg[place] = min(max(wandered, LOW_MMHG), HIGH_MMHG)
+            milli = round(self.mmhg[place]) * MILLI
+        return MapSample(at_ms, name, f"MON-{place}", "1", number, MapSource.ARTERIAL, milli)
+
+    def _report(self, place: int, name: str, number: int, at_ms: int) -> PumpStatus:
+        left_ml = round(BAG_ML - SLOWEST_ML_PER_H * (number % 36_000) / 3600, RESOLUTION_ML)
+        return PumpStatus(
+            at_ms,
+            name,
+            f"PMP-{place}",
+            "1",
+            number,
+            "1",
+            PumpState.INFUSING,
+            "norepinephrine",
+            DrugForm.BASE,
+            Quantity(SLOWEST_ML_PER_H, "mL/h"),
+            Quantity(16.0, "ug/mL"),
+            weight_kg=80.0,
+            volume_remaining_ml=left_ml if self.living else None,
+            diluent="D5W",
+            route="central",
+        )
+
+
+def live(ward: Ward, said: Sequence[BedEvent], rounds: int, second: int) -> list[Change]:
+    """One second: in each round the clock comes first, as in the service."""
+    changes: list[Change] = []
+    for part in range(rounds):
+        now_ms = START_MS + second * 1000 + (part + 1) * 1000 // rounds + TRANSIT_MS
+        changes += ward.tick(now_ms)
+        for event in said[len(said) * part // rounds : len(said) * (part + 1) // rounds]:
+            ward.offer(event, now_ms, event.time_ms)
+        changes += ward.tick(now_ms)
+    return changes
+
+
+def measured(beds: int, seconds: int, settle_s: int, rounds: int, living: bool) -> dict[str, float]:
+    """CPU us a message after the first `settle_s` seconds; the messages are made outside of it."""
+    ward, said = ward_as_configured(), Beds(beds, living)
+    ward.tick(START_MS)
+    for patient in said.patients():
+        ward.offer(patient, START_MS, 0)
+    taken_s, messages, changes = 0.0, 0, 0
+    gc.freeze()
+    for second in range(settle_s + seconds):
+        made = said.second(second)
+        began_s = time.process_time()
+        changes += len(live(ward, made, rounds, second))
+        if second >= settle_s:
+            taken_s += time.process_time() - began_s
+            messages += len(made)
+    return {"messages": messages, "changes": changes, "us_per_message": round(taken_s / messages * 1e6, 2)}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the figures as one line of JSON."""
+    parser = argparse.ArgumentParser(prog="./run bench core", description=__doc__)
+    parser.add_argument("--beds", type=int, default=15)
+    parser.add_argument("--seconds", type=int, default=1200)
+    parser.add_argument("--settle", type=int, default=1000, help="seconds before it is measured")
+    parser.add_argument("--rounds", type=int, default=10, help="rounds a second")
+    parser.add_argument("--stream", choices=("steady", "living"), default="living")
+    parser.add_argument("--profile", action="store_true")
+    asked = parser.parse_args(arguments)
+    profile = cProfile.Profile()
+    if asked.profile:
+        profile.enable()
+    figures = measured(asked.beds, asked.seconds, asked.settle, asked.rounds, asked.stream == "living")
+    if asked.profile:
+        profile.disable()
+        pstats.Stats(profile).sort_stats("tottime").print_stats(45)
+    print(json.dumps(vars(asked) | figures))
+
+
+if __name__ == "__main__":
+    main()
