@@ -24,6 +24,9 @@ class Priority(StrEnum):
     INFO = "info"
 
 
+WORTH_MS = 1_000
+"""An answer that is firm for less than this is asked at each ordinary sample instead."""
+
 RANK = {Priority.INFO: 0, Priority.LOW: 1, Priority.MEDIUM: 2, Priority.HIGH: 3}
 
 
@@ -155,8 +158,8 @@ class Alert:
     acknowledged_by: str | None = None
     acknowledged_ms: int | None = None
     due_ms: int = NEVER
-    firm_ms: int = field(default=0, compare=False)
-    """Until when ordinary MAP samples change nothing, and from when on it is due if one has come."""
+    is_firm: bool = field(default=False, compare=False)
+    """Whether ordinary MAP samples change nothing until it is due."""
     escalated_ms: int | None = None
     ended_ms: int | None = None
 
@@ -179,7 +182,16 @@ class Alert:
         """Whoever acknowledged before this can't have meant the alert as it stands."""
         return self.onset_ms if self.escalated_ms is None else self.escalated_ms
 
-    def step(self, at_ms: int, judgement: Judgement, bed: str, rule: str, *, latches: bool) -> Phase | None:
+    def step(
+        self,
+        at_ms: int,
+        judgement: Judgement,
+        bed: str,
+        rule: str,
+        *,
+        latches: bool,
+        line_goes_on: bool = False,
+    ) -> Phase | None:
         """Go on to what the judgement calls for; the phase to announce, or None."""
         self.level_since = _since(self.level_since, [level.when for level in judgement.levels], at_ms)
         self.clear_since = _since(self.clear_since, [clear.when for clear in judgement.clears], at_ms)
@@ -187,7 +199,7 @@ class Alert:
             phase = self._go_on(at_ms, judgement, latches)
         else:
             phase = self._rise(at_ms, judgement, bed, rule)
-        self.due_ms = self._next_due(at_ms, judgement)
+        self._set_due(at_ms, judgement, line_goes_on)
         return phase
 
     def acknowledge(self, by: str, at_ms: int) -> Phase | None:
@@ -289,8 +301,8 @@ class Alert:
         self.variant = judgement.variant
         return Phase.UPDATE
 
-    def _next_due(self, at_ms: int, judgement: Judgement) -> int:
-        """When a wait that is running will be over."""
+    def _set_due(self, at_ms: int, judgement: Judgement, line_goes_on: bool) -> None:
+        """When a wait that is running will be over, or an answer may differ."""
         parts: list[Level | Clear] = [*judgement.levels, *judgement.clears]
         waits = [
             since + part.for_ms
@@ -298,15 +310,12 @@ class Alert:
             if since is not None and since + part.for_ms > at_ms
         ]
         findings = judgement.findings
-        self.firm_ms = min([finding.firm_ms for finding in findings])
-        return min([*[finding.until_ms for finding in findings], *waits])
-
-    def needs_ordinary(self, at_ms: int) -> bool:
-        """Whether an ordinary MAP sample is to be judged; if not, the answer is due once it is not firm."""
-        if self.firm_ms <= at_ms:
-            return True
-        self.due_ms = min(self.due_ms, self.firm_ms)
-        return False
+        firm_ms = min([*[finding.firm_ms for finding in findings], *waits])
+        self.is_firm = line_goes_on and firm_ms >= at_ms + WORTH_MS
+        if self.is_firm:
+            self.due_ms = firm_ms
+        else:
+            self.due_ms = min([*[finding.until_ms for finding in findings], *waits])
 
     def snapshot(self) -> list[Any]:
         """All state as plain JSON values."""
@@ -316,12 +325,12 @@ class Alert:
         """Take over what `snapshot` gave."""
         for name, value in zip(KEPT, kept, strict=True):
             setattr(self, name, value)
-        self.firm_ms = 0
+        self.is_firm = False
         self.stage = Stage(self.stage)
         self.priority = self.priority and Priority(self.priority)
 
 
-KEPT = tuple(name for name in Alert.__slots__ if name != "firm_ms")
+KEPT = tuple(name for name in Alert.__slots__ if name != "is_firm")
 """What of an alert is kept; what is firm can be asked again."""
 
 

@@ -89,6 +89,8 @@ class Bed:
     alerts: dict[str, Alert] = field(default_factory=dict)
     arrivals: int = 0
     deadline_ms: int = NEVER
+    restless: tuple[int, ...] = ()
+    """The places of the rules that ordinary MAP samples are news to."""
     sequences: dict[str, tuple[str, int]] = field(default_factory=dict)
     gap_messages: int = 0
 
@@ -150,7 +152,11 @@ class Bed:
                 received_ms = max(received_ms, entry.received_ms)
                 if lags_ms is not None:
                     lags_ms.append(now_ms)
-            changes += self._judge(self._settle(reads), received_ms)
+            reads = self._settle(reads)
+            if now_ms >= self.deadline_ms or reads & Reads.EVERYTHING or (reads and self.restless):
+                changes += self._judge(reads, received_ms)
+            else:
+                self.deadline_ms = min(self.deadline_ms, self.chart.infusions.loss_asked_ms)
         self.chart.move_to(to_ms)
         return changes
 
@@ -273,13 +279,15 @@ class Bed:
     def _judge(self, reads: int, received_ms: int) -> list[Change]:
         """Judge each rule that reads what has changed, or whose own time has come, in their order."""
         now_ms, changes = self.chart.now_ms, list[Change]()
-        alerts = list(self.alerts.values())
+        goes_on, alerts = self.chart.line_goes_on, list(self.alerts.values())
         places, at = self._concerned(reads, alerts, after=-1), 0
         while at < len(places):
             place = places[at]
             rule, alert = self.rules[place], alerts[place]
             was_open = alert.open
-            phase = alert.step(now_ms, rule.judge(self.chart), self.name, rule.id, latches=rule.latches)
+            firm = goes_on and rule.reads & Reads.MAP != 0
+            said = rule.judge(self.chart)
+            phase = alert.step(now_ms, said, self.name, rule.id, latches=rule.latches, line_goes_on=firm)
             if phase is not None:
                 changes.append(self._announce(rule, alert, phase, received_ms))
             at += 1
@@ -292,17 +300,17 @@ class Bed:
     def _concerned(self, reads: int, alerts: list[Alert], after: int) -> Sequence[int]:
         """The places of the rules to be judged now, of those behind one place."""
         now_ms, places = self.chart.now_ms, self.readers.of(reads)
-        if reads & Reads.ORDINARY:
-            asked = [n for n in self.readers.of(Reads.MAP) if alerts[n].needs_ordinary(now_ms)]
-            places = tuple(sorted({*places, *asked})) if places else tuple(asked)
+        if reads & Reads.ORDINARY and self.restless:
+            places = tuple(sorted({*places, *self.restless})) if places else self.restless
         due = [n for n, alert in enumerate(alerts) if alert.due_ms <= now_ms and n not in places]
         if due:
             places = tuple(sorted((*places, *due)))
         return places if after < 0 else [place for place in places if place > after]
 
     def _set_deadline(self, now_ms: int, alerts: list[Alert]) -> None:
-        next_ms = min([alert.due_ms for alert in alerts], default=NEVER)
-        self.deadline_ms = min(next_ms, self.chart.infusions.next_loss_ms(NEVER))
+        chart, next_ms = self.chart, min([alert.due_ms for alert in alerts], default=NEVER)
+        self.deadline_ms = min(next_ms, chart.infusions.loss_asked_ms, chart.line_asked_ms)
+        self.restless = tuple(n for n in self.readers.of(Reads.MAP) if not alerts[n].is_firm)
         if self.deadline_ms <= now_ms:
             raise AssertionError(f"{self.name}: a deadline at or before now ({self.deadline_ms})")
 

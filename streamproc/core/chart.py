@@ -63,7 +63,7 @@ class Reads:
     VOLUME: Final = 256
     EVERYTHING: Final = 511
     ORDINARY: Final = 512
-    """An ordinary MAP sample: news only to answers that were not firm; no rule declares it."""
+    """An ordinary MAP sample: news only to answers that are not firm; no rule declares it."""
 
 
 def milli(mmhg: float) -> int:
@@ -111,6 +111,8 @@ class Chart:
     pressure: Pressure = field(init=False)
     systolic: Trend = field(init=False)
     systolic_cadence: Cadence = field(default_factory=Cadence)
+    line_asked_ms: int = 0
+    """When it is next to be seen whether the line still goes on."""
     infusions: Infusions = field(init=False)
     observations: Observations = field(init=False)
     doubts: dict[Doubt, Doubted] = field(default_factory=dict)
@@ -152,9 +154,12 @@ class Chart:
     def take_map(self, sample: MapSample) -> int:
         """Enter a MAP sample."""
         first = self._heard(sample.time_ms)
-        ordinary = self.pressure.is_ordinary(sample)
+        if sample.time_ms == self.now_ms and self.pressure.is_ordinary(sample):
+            self.pressure.take(sample)
+            return first | Reads.ORDINARY
         self.pressure.take(sample)
-        return first | (Reads.ORDINARY if ordinary else Reads.MAP)
+        self.line_asked_ms = min(self.line_asked_ms, max(self.pressure.goes_on_until_ms, self.now_ms))
+        return first | Reads.MAP
 
     def take_pump(self, status: PumpStatus) -> int:
         """Enter a pump report; one that repeats the last says nothing new."""
@@ -198,12 +203,26 @@ class Chart:
         return Reads.DOUBTS
 
     def settle(self) -> int:
-        """Once an instant's events are in: contacts lost by now, and doses added up."""
-        lost = self.infusions.next_loss_ms(NEVER) <= self.now_ms
-        if lost:
-            self.infusions.lose_contact(self.now_ms)
-        changed = self.infusions.settle()
-        return (Reads.PUMPS if lost else Reads.NOTHING) | (Reads.DOSE if changed else Reads.NOTHING)
+        """Once an instant's events are in: what goes on no more by now, and doses added up."""
+        reads = Reads.NOTHING
+        if self.line_asked_ms <= self.now_ms:
+            reads |= self._ask_line()
+        if self.infusions.loss_asked_ms <= self.now_ms and self.infusions.lose_contact(self.now_ms):
+            reads |= Reads.PUMPS
+        return reads | (Reads.DOSE if self.infusions.settle() else Reads.NOTHING)
+
+    def _ask_line(self) -> int:
+        """A line that goes on no more leaves no answer firm."""
+        self.line_asked_ms = self.pressure.goes_on_until_ms
+        if self.line_goes_on:
+            return Reads.NOTHING
+        self.line_asked_ms = NEVER
+        return Reads.MAP
+
+    @property
+    def line_goes_on(self) -> bool:
+        """Whether the arterial line's last sample is so new that only samples can bring news of it."""
+        return self.now_ms < self.pressure.goes_on_until_ms
 
     def _heard(self, time_ms: int) -> int:
         self.last_heard_ms = max(self.last_heard_ms, time_ms)
@@ -296,7 +315,7 @@ class Chart:
             value=(self.now_ms - newest_ms) / 1000,
             limit=loss_ms / 1000,
             unit="s",
-            firm_ms=newest_ms + self.terms.map_lost_ms if sends else self.now_ms,
+            firm_ms=NEVER if sends else self.now_ms,
             saw=MONITOR_NOW,
         )
 
@@ -510,14 +529,15 @@ class Chart:
     def _for_long_enough(self, name: str, finding: Finding, since_ms: int, for_s: int) -> Finding:
         due_ms, seen = since_ms + ms(for_s), finding.saw
         long_enough = self.now_ms >= due_ms
+        asked_ms = NEVER if long_enough else due_ms
         return found(
             name,
             long_enough,
-            finding.until_ms if long_enough else min(due_ms, finding.until_ms),
+            min(asked_ms, finding.until_ms),
             value=(self.now_ms - since_ms) / 1000,
             limit=for_s,
             unit="s",
-            firm_ms=finding.firm_ms,
+            firm_ms=min(asked_ms, finding.firm_ms),
             saw=sight(seen.of, seen.what, ms(for_s)),
         )
 

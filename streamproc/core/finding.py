@@ -3,8 +3,9 @@
 Unknown is an answer like the others and never turns into one of them: `all_of` and `any_of`
 follow Kleene's three-valued logic. `until_ms` is a promise: with no new event the state does
 not change before it, so it is the next instant at which the question must be asked again.
-`firm_ms` is another: until then the state does not change by ordinary MAP samples either (those
-that `Pressure` calls so), so that a steady patient is not judged anew at every beat.
+`firm_ms` is another, for as long as the arterial line goes on: until then the state does not change
+whatever ordinary MAP samples come (those that `Pressure` calls so), so that a steady patient is not
+judged anew at every beat.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Clause:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """An answer, what it was put together from, and the first instants (event time, ms) at which it may
-    differ: with no new event, and with ordinary MAP samples. `opposite` is true of a negation."""
+    differ: with no new event, and while the line goes on. `opposite` is true of a negation."""
 
     state: State
     until_ms: int
@@ -87,7 +88,8 @@ class Finding:
 
     def until(self, until_ms: int) -> Finding:
         """The same answer, to be asked again at `until_ms` at the latest."""
-        return Finding(self.state, min(self.until_ms, until_ms), self.parts, self.firm_ms, self.opposite)
+        firm_ms = min(self.firm_ms, until_ms)
+        return Finding(self.state, min(self.until_ms, until_ms), self.parts, firm_ms, self.opposite)
 
     def asked_with(self, other: Finding) -> Finding:
         """The same answer, to be asked again whenever the other is: it only sees what it is asked about."""
@@ -104,16 +106,18 @@ def found(
     value: Figure | None,
     limit: Figure | None = None,
     unit: str = "",
-    firm_ms: int = NEVER,
+    firm_ms: int | None = None,
 ) -> Finding:
-    """The finding of one comparison whose outcome is known."""
+    """The finding of one comparison whose outcome is known; without MAP it is firm until it is due."""
     state = State.MET if holds else State.NOT_MET
-    return Finding(state, until_ms, (Clause(name, state, value, limit, unit, "", saw),), firm_ms)
+    clause = Clause(name, state, value, limit, unit, "", saw)
+    return Finding(state, until_ms, (clause,), until_ms if firm_ms is None else firm_ms)
 
 
-def unknown(name: str, why: str, until_ms: int = NEVER, firm_ms: int = NEVER, *, saw: Sight) -> Finding:
+def unknown(name: str, why: str, until_ms: int = NEVER, firm_ms: int | None = None, *, saw: Sight) -> Finding:
     """The finding of one comparison that cannot be made, and why not."""
-    return Finding(State.UNKNOWN, until_ms, (Clause(name, State.UNKNOWN, None, None, "", why, saw),), firm_ms)
+    clause = Clause(name, State.UNKNOWN, None, None, "", why, saw)
+    return Finding(State.UNKNOWN, until_ms, (clause,), until_ms if firm_ms is None else firm_ms)
 
 
 def all_of(*findings: Finding) -> Finding:
@@ -129,16 +133,11 @@ def any_of(*findings: Finding) -> Finding:
 def _combine(findings: tuple[Finding, ...], decides: State, otherwise: State) -> Finding:
     deciding = [f for f in findings if f.state is decides]
     if deciding:  # stands as long as any one of the deciding ones does
-        until_ms, firm_ms = max(f.until_ms for f in deciding), max(_asked_again_ms(f) for f in deciding)
+        until_ms, firm_ms = max(f.until_ms for f in deciding), max(f.firm_ms for f in deciding)
         return Finding(decides, until_ms, findings, firm_ms)
     until_ms, firm_ms = min(f.until_ms for f in findings), min(f.firm_ms for f in findings)
     state = otherwise if all(f.known for f in findings) else State.UNKNOWN
     return Finding(state, until_ms, findings, firm_ms)
-
-
-def _asked_again_ms(finding: Finding) -> int:
-    """Until when a finding stands if samples come, which may also make its first promise worthless."""
-    return min(finding.until_ms, finding.firm_ms)
 
 
 _OPPOSITE = {State.MET: State.NOT_MET, State.NOT_MET: State.MET, State.UNKNOWN: State.UNKNOWN}

@@ -24,6 +24,7 @@ from streamproc.core.dose import (
     total,
 )
 from streamproc.core.events import DrugForm, PumpState, PumpStatus, Quantity
+from streamproc.core.finding import NEVER
 from streamproc.core.pressure import Cadence
 from streamproc.core.terms import Terms
 from streamproc.core.titration import Titration
@@ -163,10 +164,13 @@ class Infusions:
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     weight_kg: float | None = None
     weight_since_ms: int | None = None
+    loss_asked_ms: int = 0
+    """When it is next to be seen whether contact is lost; no channel is lost sooner."""
 
     def take(self, status: PumpStatus) -> None:
         """Enter a channel's report; one older than the newest only enters the history."""
         channel = self.channels.get(status.channel)
+        self.loss_asked_ms = min(self.loss_asked_ms, status.time_ms + self.terms.pump_lost_ms)
         if channel is None:
             channel = self.channels[status.channel] = Channel(status)
             channel.cadence.heard(status.time_ms, self.terms.pump_interval_max_ms)
@@ -202,20 +206,21 @@ class Infusions:
         """Add up what changed in this instant; True if a dose may have changed."""
         return any([delivery.settle() for delivery in self.deliveries.values()])
 
-    def lose_contact(self, at_ms: int) -> None:
-        """Mark every channel whose silence has lasted too long; its dose is unknown from then on."""
+    def lose_contact(self, at_ms: int) -> bool:
+        """Mark every channel whose silence has lasted too long; its dose is unknown from then on. True if
+        there is any."""
+        any_lost, self.loss_asked_ms = False, NEVER
         for channel in self.channels.values():
-            due_ms = channel.loss_due_ms(self.terms)
-            if channel.lost or not channel.may_run_unheard or at_ms < due_ms:
+            if channel.lost or not channel.may_run_unheard:
                 continue
-            channel.lost = True
+            due_ms = channel.loss_due_ms(self.terms)
+            if at_ms < due_ms:
+                self.loss_asked_ms = min(self.loss_asked_ms, due_ms)
+                continue
+            any_lost = channel.lost = True
             lost = not_known(DoseUnknown.CONTACT_LOST) if channel.infusing else PAUSED_UNHEARD
             self.delivery(channel.status.drug).deliver(channel.status.channel, due_ms, lost)
-
-    def next_loss_ms(self, never_ms: int) -> int:
-        """When the next channel will count as lost if it stays silent."""
-        waiting = [c for c in self.channels.values() if c.may_run_unheard and not c.lost]
-        return min((channel.loss_due_ms(self.terms) for channel in waiting), default=never_ms)
+        return any_lost
 
     def delivery(self, drug: str) -> Delivery:
         """What is delivered of a drug; an empty history if it was never heard of."""

@@ -76,6 +76,9 @@ class Pressure:
     source: MapSource | None = None
     last_cuff: MapSample | None = None
     arterial_until_ms: int = -1
+    goes_on_until_ms: int = -1
+    """Before this the line is neither lost nor without a value, even if nothing more comes. Not kept: after a
+    restart the next sample says so again."""
 
     def __post_init__(self) -> None:
         terms = self.terms
@@ -83,7 +86,7 @@ class Pressure:
         self.artefacts = Trend(terms.artefact_window_ms, 0, 1, Of.MONITOR)
 
     def is_ordinary(self, sample: MapSample) -> bool:
-        """Whether it goes on as before: the line's next valid value, within what its windows have seen."""
+        """Whether the line goes on: its next valid value in time, within what its windows have seen."""
         trend = self.trend
         return (
             sample.valid
@@ -91,7 +94,7 @@ class Pressure:
             and self.source is MapSource.ARTERIAL
             and trend.lowest <= sample.milli_mmhg <= trend.highest
             and self.newest_ms is not None
-            and self.newest_ms < sample.time_ms < self.arterial_until_ms
+            and self.newest_ms < sample.time_ms < self.goes_on_until_ms
         )
 
     def take(self, sample: MapSample) -> None:
@@ -107,6 +110,8 @@ class Pressure:
         if sample.source is MapSource.ARTERIAL:
             hold_ms = self.terms.map_hold_arterial_ms
             self.arterial_until_ms = max(self.arterial_until_ms, sample.time_ms + hold_ms)
+            goes_on_ms = min(hold_ms, self.terms.map_lost_ms)
+            self.goes_on_until_ms = max(self.goes_on_until_ms, sample.time_ms + goes_on_ms)
         else:
             self.last_cuff = sample
             hold_ms = self.terms.map_hold_cuff_ms
@@ -160,8 +165,8 @@ class Pressure:
         if last_ms is None:
             return unknown("MAP silence", "no MAP was ever heard", firm_ms=at_ms, saw=LAST_MAP)
         due_ms, silent = last_ms + limit_ms, at_ms >= last_ms + limit_ms
-        # a quicker cadence shortens the limit no further
-        firm_ms = at_ms if silent else last_ms + self.terms.map_lost_ms
+        # a quicker cadence shortens no limit further than to `map_lost_ms`
+        firm_ms = at_ms if silent or limit_ms < self.terms.map_lost_ms else NEVER
         return found(
             "MAP silence",
             silent,

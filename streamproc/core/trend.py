@@ -174,7 +174,10 @@ class Trend:
         # excess is whole: above the limit is one more than at it
         until_ms = self._mean_stands_until(window, limit, excess - int(above), need_ms)
         holds = excess > 0 if above else excess < 0
-        firm_ms = at_ms + self._unbeaten_ms(window, limit, excess, need_ms, self.lowest, self.highest)
+        firm_ms = until_ms
+        if self.of is Of.MAP:
+            one_sided = self._one_sided(limit + int(above))
+            firm_ms = NEVER if one_sided else at_ms + self._unturned_ms(limit, excess)
         return found(
             name,
             holds,
@@ -216,7 +219,8 @@ class Trend:
             if enough
             else self._coverage_comes(at_ms, window, need_ms)
         )
-        firm_ms = at_ms + abs(window.held_ms - need_ms)
+        # while the line goes on, what is held grows, and at most by all of the time
+        firm_ms = (NEVER if enough else until_ms) if self.of is Of.MAP else until_ms
         return found(
             name,
             enough,
@@ -290,7 +294,7 @@ class Trend:
         """The first instant at which the comparison may turn, or a later look is due.
 
         Either the bound that no slope can beat, or the end of the present linear piece."""
-        bound = self._unbeaten_ms(window, limit, excess, need_ms, self.low, self.high)
+        bound = self._unbeaten_ms(window, limit, excess, need_ms)
         piece, slope, held_slope = self._linear_piece(window, limit)
         step = piece
         if excess >= 0 and slope < 0:
@@ -301,11 +305,20 @@ class Trend:
             step = min(step, window.held_ms - need_ms + 1)
         return NEVER if step >= NEVER else window.end_ms + max(step, bound, 1)
 
-    @staticmethod
-    def _unbeaten_ms(window: Window, limit: int, excess: int, need_ms: int, low: int, high: int) -> int:
-        """For how long no values between `low` and `high` can turn a comparison, held or not."""
-        steepest = 2 * max(high - limit, limit - low, 1)
+    def _unbeaten_ms(self, window: Window, limit: int, excess: int, need_ms: int) -> int:
+        """For how long no values that there can be can turn a comparison, held or not."""
+        steepest = 2 * max(self.high - limit, limit - self.low, 1)
         return min(abs(excess) // steepest, window.held_ms - need_ms)
+
+    def _one_sided(self, limit: int) -> bool:
+        """Whether all values that are kept are below the limit, or none is: so is any mean of such values."""
+        return self.lowest >= limit or self.highest < limit
+
+    def _unturned_ms(self, limit: int, excess: int) -> int:
+        """For how long no values like those that are kept can turn a comparison, while something holds: what
+        comes in at the window's head is at worst the one extreme, what leaves at its tail the other."""
+        falls, rises = max(self.highest, limit) - self.lowest, self.highest - min(self.lowest, limit)
+        return abs(excess) // max(falls if excess > 0 else rises, 1)
 
     def _linear_piece(self, window: Window, limit: int) -> tuple[int, int, int]:
         """For how long both ends of the window lie in one held stretch each; the excess's slope."""

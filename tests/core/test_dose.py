@@ -147,8 +147,9 @@ def test_a_mass_that_nobody_declared_as_base_or_salt_is_unknown() -> None:
 def test_lost_contact_is_unknown_and_not_0() -> None:
     ward = infusions()
     tell(ward, report(0.1))
-    lost_ms = ward.next_loss_ms(-1)
-    ward.lose_contact(lost_ms)
+    assert not ward.lose_contact(0)
+    lost_ms = ward.loss_asked_ms
+    assert ward.lose_contact(lost_ms)
     ward.settle()
     dose = ward.dose("norepinephrine")
     assert dose is not None

@@ -95,12 +95,18 @@ def test_a_repeated_report_changes_nothing() -> None:
 # lost contact
 
 
+def next_loss_ms(pumps: Infusions) -> int:
+    """When contact will be lost, by a look at a time when none is."""
+    assert not pumps.lose_contact(0)
+    return pumps.loss_asked_ms
+
+
 @pytest.mark.parametrize("state", [PumpState.INFUSING, PumpState.PAUSED, PumpState.KVO])
 def test_a_channel_that_may_run_is_unknown_once_it_is_lost(state: PumpState) -> None:
     """From the instant of the loss, not from when somebody looks, and never 0."""
     pumps = infusions()
     tell(pumps, report(0.1, state=state))
-    assert pumps.next_loss_ms(NEVER_MS) == LOSS_MS
+    assert next_loss_ms(pumps) == LOSS_MS
     lose(pumps, LOSS_MS + 40_000)
     assert doses(pumps)[-1] == (LOSS_MS, None)
 
@@ -109,7 +115,7 @@ def test_a_channel_that_may_run_is_unknown_once_it_is_lost(state: PumpState) -> 
 def test_a_channel_that_said_it_stopped_is_taken_at_its_word(state: PumpState) -> None:
     pumps = infusions()
     tell(pumps, report(0.1, state=state))
-    assert pumps.next_loss_ms(NEVER_MS) == NEVER_MS
+    assert next_loss_ms(pumps) == NEVER_MS
     lose(pumps, 10 * LOSS_MS)
     assert doses(pumps) == [(0, 0)]
 
@@ -124,7 +130,7 @@ def test_nothing_is_lost_a_ms_too_early() -> None:
 def test_a_slow_pump_is_given_three_of_its_intervals() -> None:
     pumps = infusions()
     tell(pumps, *(report(0.1, at_ms=number * 60_000) for number in range(4)))
-    assert pumps.next_loss_ms(NEVER_MS) == 3 * 60_000 + 3 * 60_000
+    assert next_loss_ms(pumps) == 3 * 60_000 + 3 * 60_000
 
 
 def test_the_next_report_makes_a_lost_dose_known_again() -> None:
