@@ -19,7 +19,7 @@ from streamproc.wire.encode import encode
 from streamproc.wire.fields import Instant, Message
 from streamproc.wire.instant import instant_ms, rfc3339
 from streamproc.wire.rejected import Refused, shown
-from streamproc.wire.strict_json import MAX_BYTES, MAX_DEPTH, compact, load
+from streamproc.wire.strict_json import MAX_BYTES, MAX_DEPTH, compact, is_compact, load
 
 TOPIC_LENGTH_MAX = 65535
 """MQTT 5, section 1.5.4."""
@@ -65,6 +65,11 @@ class BadLine(ValueError):
         self.detail = detail
 
 
+_FIRST, _THEN_TOPIC, _THEN_PAYLOAD, _END = b'{"received":"', b'","topic":"', b'","payload":', b"}\n"
+_RECEIVED_AT = len(_FIRST)
+_RECEIVED_END = _RECEIVED_AT + len("2026-11-23T08:15:02.100Z")
+_TOPIC_AT = _RECEIVED_END + len(_THEN_TOPIC)
+
 _VALIDATE = TypeAdapter(RecordedLine).validator.validate_python
 
 
@@ -78,7 +83,7 @@ def read_lines(lines: Iterable[bytes]) -> Iterator[Received]:
 def read_line(line: bytes, number: int = 1) -> Received:
     """The message that a line records; `number` is for the complaint."""
     try:
-        return _received(line)
+        return _as_written(line) or _received(line)
     except Refused as refused:
         raise BadLine(number, refused.detail.removeprefix("payload: ")) from None
 
@@ -101,6 +106,27 @@ def _carried(payload: bytes, max_bytes: int) -> dict[str, Any]:
     except (Refused, ValueError):
         pass  # not JSON of the contract: the bytes say it all
     return {"payload_raw": RawPayload(base64=b64encode(payload).decode())}
+
+
+def _as_written(line: bytes) -> Received | None:
+    """The message of a line that surely stands as `write_line` writes it; None of any other."""
+    topic_end = line.find(b'"', _TOPIC_AT)
+    payload_at = topic_end + len(_THEN_PAYLOAD)
+    in_place = (
+        line.startswith(_FIRST)
+        and line.endswith(_END)
+        and line[_RECEIVED_END:_TOPIC_AT] == _THEN_TOPIC
+        and line[topic_end:payload_at] == _THEN_PAYLOAD
+    )
+    payload = line[payload_at : -len(_END)]
+    if not in_place or b"\\" in line or not line.isascii() or not is_compact(payload):
+        return None
+    topic = line[_TOPIC_AT:topic_end].decode()
+    try:
+        received_ms = instant_ms(line[_RECEIVED_AT:_RECEIVED_END].decode())
+    except Refused:
+        return None
+    return Received(received_ms, topic, payload) if topic.isprintable() else None
 
 
 def _received(text: bytes) -> Received:

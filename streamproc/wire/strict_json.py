@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from streamproc.core.reason import Reason
 from streamproc.wire.rejected import Refused, dotted, shown
 
@@ -19,6 +21,7 @@ MAX_BYTES = 16384
 MAX_DEPTH = 32
 INTEGER_DIGITS = 300
 """Longer ones are beyond any float, and Python refuses to convert very long ones at all."""
+DIGITS = b"0123456789"
 NEAR_CHARACTERS = 16
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -47,6 +50,24 @@ def load(payload: bytes, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH)
 def compact(value: Any) -> bytes:
     """The shortest plain encoding; raises ValueError for what strict JSON cannot carry."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def is_compact(payload: bytes) -> bool:
+    """Whether this is surely what `load` and `compact` make of it; then it has no key twice either."""
+    if not payload.isascii() or b"\\" in payload or payload.count(b"[") + payload.count(b"{") > MAX_DEPTH:
+        return False
+    if len(payload) - len(payload.translate(None, DIGITS)) >= INTEGER_DIGITS:
+        return False
+    try:
+        return _ENCODE(_DECODE(payload)) == payload
+    except (msgspec.MsgspecError, ValueError):
+        return False
+
+
+def _as_charted(figure: str) -> float | None:
+    """The figure, where it stands as Python writes it; msgspec reads and writes more than that."""
+    value = float(figure)
+    return value if repr(value) == figure else None
 
 
 def _check_depth(head: bytes, max_depth: int) -> None:
@@ -145,3 +166,5 @@ def _members(value: Any) -> Iterable[tuple[str | int, Any]]:
 
 _STRICT = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer)
 _FAITHFUL = json.JSONDecoder(object_pairs_hook=_Pairs, parse_int=_integer)
+_DECODE = msgspec.json.Decoder(float_hook=_as_charted).decode
+_ENCODE = msgspec.json.Encoder().encode

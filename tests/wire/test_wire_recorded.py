@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire_mutations import mutated
 
-from streamproc.wire import BadLine, Received, digest, read_line, read_lines, write_line
+from streamproc.wire import BadLine, Received, digest, read_line, read_lines, recorded, write_line
 
 DECODER = decoder()
 CONTRACTS_LINE = (
@@ -144,6 +144,111 @@ def test_a_recording_is_read_in_order_without_its_blank_lines() -> None:
     recording = gzip.compress(lines[0] + b"\n" + lines[1] + b"  \n" + lines[2].rstrip())
     with gzip.open(io.BytesIO(recording)) as file:
         assert [each.received_ms - RECEIVED_MS for each in read_lines(file)] == [0, 1, 2]
+
+
+def both_ways(line: bytes) -> tuple[object, object]:
+    """What a line says to whoever looks where things should stand, and to the strict reader."""
+    with pytest.MonkeyPatch.context() as patched:
+        said = read_line_or_complaint(line)
+        patched.setattr(recorded, "_as_written", lambda line: None)
+        return said, read_line_or_complaint(line)
+
+
+def read_line_or_complaint(line: bytes) -> object:
+    try:
+        return read_line(line)
+    except BadLine as bad:
+        return str(bad)
+
+
+@pytest.mark.parametrize("example", [MAP, PUMP, BOLUS, ACK], ids=["map", "pump", "bolus", "ack"])
+def test_a_line_of_ours_is_read_where_things_stand(example: bytes) -> None:
+    line = write_line(Received(RECEIVED_MS, TOPIC["map"], example))
+    assert recorded._as_written(line) is not None
+    assert recorded._as_written(line) == recorded._received(line)
+
+
+@given(rng=st.randoms(use_true_random=False))
+@laws
+def test_both_ways_read_a_damaged_line_alike(rng: random.Random) -> None:
+    topic, payload, _ = mutated(rng)
+    line = bytearray(write_line(Received(RECEIVED_MS, topic, payload)))
+    for _ in range(rng.choice([0, 1, 1, 2])):
+        at = rng.randrange(len(line))
+        line[at : at + rng.choice([0, 1, 1, 9])] = rng.choice(
+            [b"", b" ", b'"', b"\\", b"0", b"}", b"\x7f", b"\t"]
+        )
+    said, strictly_said = both_ways(bytes(line))
+    assert said == strictly_said
+
+
+COMPACT = [
+    "63",
+    "63.5",
+    "0.0001",
+    "1e-05",
+    "1e+16",
+    "-0.0",
+    "[]",
+    "null",
+    '"x"',
+    "10000000000000000000000",
+    "{}",
+]
+NOT_COMPACT = [
+    *(
+        "63.50",
+        "0.00001",
+        "1e-5",
+        "1E-05",
+        "1e16",
+        "-0",
+        "1e999",
+        "NaN",
+        "1 ",
+        "[1, 2]",
+        '{"a":1,"a":1}',
+        '"\\u0041"',
+    ),
+    *(
+        "9" * 300,
+        "0.1000000000000000055511151231257827",
+        "01",
+        "1.",
+        "0.30000000000000000001",
+        '{"a":1}{}',
+        "",
+    ),
+]
+
+
+@pytest.mark.parametrize("payload", [*COMPACT, *NOT_COMPACT])
+def test_both_ways_read_a_payload_alike(payload: str) -> None:
+    """Whether it stands as Python would write it or not; `9` three hundred times is no whole number to us."""
+    for line in (payload, f'{{"value":{payload}}}', f"[{payload},1]"):
+        said, strictly_said = both_ways(CONTRACTS_LINE.replace(b'{"value":63.0}', line.encode()) + b"\n")
+        assert said == strictly_said
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        (b"icu-a", b"icu\ta"),
+        (b"icu-a", b"icu\xff"),
+        (b"icu-a", "icu-é".encode()),
+        (b'{"received', b'["received'),
+        (b"}}\n", b"}]\n"),
+        (b"}}\n", b"}}"),
+        (b',"payload":', b',"payloaD":'),
+        (b'"value"', b'"v\xff"'),
+        (b"63.0", b"[" * 32 + b"]" * 32),
+    ],
+)
+def test_both_ways_read_a_line_alike_where_one_thing_is_out_of_place(there: bytes, instead: bytes) -> None:
+    line = CONTRACTS_LINE + b"\n"
+    assert there in line
+    said, strictly_said = both_ways(line.replace(there, instead, 1))
+    assert said == strictly_said
 
 
 @pytest.mark.parametrize(
