@@ -19,14 +19,13 @@ from pathlib import Path
 from bench.stage.broker import mosquitto
 from bench.stage.figures import Spread, spread, table
 from bench.stage.processes import POLL_S, cpu_s
-from bench.stage.programs import OURS, PROGRAMS, Program, now_ms
+from bench.stage.programs import BEGIN_MS, OURS, PROGRAMS, Program, now_ms
 from bench.stage.publisher import Published, publisher
 from bench.stage.station import Heard, station
 from bench.stage.telemetry import Ward
 
 WARM_S = 3.0
 """Longer than the hold-back: from then on as much is judged as comes in."""
-BEGIN_MS = 500
 SETTLE_S = 9
 """After the last step: a falling mean needs eight seconds to cross its target."""
 HEARD_WITHIN_S = 10.0

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from bench.stage.broker import mosquitto
 from bench.stage.figures import show
+from bench.stage.history import nothing_waiting
 from bench.stage.processes import ROOT, cpu_s, eventually, running
 from bench.stage.service import address_in, is_ready, processor_command
 from bench.ward300 import FOR_S, LOW_ML_PER_H, bed_name
@@ -36,7 +37,6 @@ WHILE_WRITTEN = 0.5
 BUILD_S, BUILD_S_PER_BED = 5.0, 0.1
 """The history ends so far ahead that it is over just when the service starts."""
 PATIENCE_S = 300.0
-NO_OUTBOX = {"acknowledged_seq": 0, "done": [], "waiting": [], "unkept": [], "shown": {}, "taken_down": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,8 @@ async def build(settings: Settings, beds: int) -> tuple[int, float]:
     end_ms = round(1000 * (time.time() + BUILD_S + BUILD_S_PER_BED * beds))
     start_ms = end_ms - 1000 * (HISTORY_S + suffix_s)
     one, ward = Intake.from_settings(settings), Intake.from_settings(settings)
-    base_ms, parts, base_parts = None, [], []
+    base_ms: int | None = None
+    parts, base_parts = list[bytes](), list[bytes]()
     async with SqliteJournal(Path(settings.state.dir) / JOURNAL) as journal:
         for seq in range(HISTORY_S):
             at_ms = start_ms + 1000 * seq
@@ -103,7 +104,7 @@ async def build(settings: Settings, beds: int) -> tuple[int, float]:
                 ward = Intake.from_settings(settings)
                 ward.ward.restore(kept)
                 position = await journal.append(at_ms, [])
-                parts = list(snapshot_of(ward, NO_OUTBOX, base_ms))
+                parts = list(snapshot_of(ward, nothing_waiting(settings), base_ms))
                 await journal.save_snapshot(position, parts, None if base_ms is None else 1)
                 base_ms, base_parts = at_ms, base_parts or parts
         for seq in range(HISTORY_S, HISTORY_S + suffix_s):
@@ -111,7 +112,7 @@ async def build(settings: Settings, beds: int) -> tuple[int, float]:
             await journal.append(at_ms, list(messages(beds, at_ms, seq)))
     assert time.time() < end_ms / 1000, "the machine is too slow to build this in time"
     await asyncio.sleep(end_ms / 1000 - time.time())
-    return suffix_s * 2 * beds, sum(map(len, parts + base_parts)) / 1e6
+    return suffix_s * 2 * beds, sum(len(part) for part in parts + base_parts) / 1e6
 
 
 def measure(beds: int) -> Figures:

@@ -12,11 +12,11 @@ from typing import Any
 
 from bench.stage.telemetry import FALLING, ONE_IN, Ward, bed_name, history
 from streamproc.config import Settings
-from streamproc.shell.intake import Intake
+from streamproc.shell.intake import Intake, topics_from
 from streamproc.shell.journal import JOURNAL, Recorded, SqliteJournal
+from streamproc.shell.outbox import Outbox
 from streamproc.shell.snapshot import snapshot_of
 
-NO_OUTBOX = {"acknowledged_seq": 0, "done": [], "waiting": [], "unkept": [], "shown": {}, "taken_down": []}
 WELL = 1
 """The number of the bed that most others are like."""
 
@@ -30,7 +30,12 @@ async def write_history(settings: Settings, ward: Ward, end_ms: int) -> None:
     whole.ward.restore(kept)
     async with SqliteJournal(Path(settings.state.dir) / JOURNAL) as journal:
         position = await journal.append(end_ms - 1, [])
-        await journal.save_snapshot(position, list(snapshot_of(whole, NO_OUTBOX)))
+        await journal.save_snapshot(position, list(snapshot_of(whole, nothing_waiting(settings))))
+
+
+def nothing_waiting(settings: Settings) -> dict[str, Any]:
+    """What an outbox keeps that has never been given an event."""
+    return Outbox(topics_from(settings), settings.instance, 0).snapshot()
 
 
 def lived(settings: Settings, ward: Ward, end_ms: int) -> Intake:

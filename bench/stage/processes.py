@@ -42,6 +42,11 @@ def eventually(answer: Callable[[], T | None], log: Path, within_s: float = ANSW
     return found
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process of ours has not ended by itself."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
 def accepts(port: int) -> bool:
     """Whether somebody listens on this port."""
     with socket.socket() as probe:

@@ -24,6 +24,8 @@ OURS = "streamproc"
 HOLD_S = 5
 """The dose must hold so long to alarm, in every program; a minute would not fit into a short round."""
 SESSION_S = 3600
+BEGIN_MS = 500
+"""So soon after all is ready the first message is sent."""
 
 RESTARTED_S = 600
 LIKE_NO_RESTART = (

@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.stage.processes import ANSWER_S, ROOT, eventually, running
+from bench.stage.processes import ANSWER_S, ROOT, eventually, is_alive, running
 
 FATES = ("received", "accepted", "rejected", "duplicate", "late")
 
@@ -21,8 +21,11 @@ def processor(
     """The service with these beds on its roster, ready: its process, and where its metrics are."""
     log = folder / "processor.log"
     with running(processor_command(folder, port, roster, settings), ROOT, log) as pid:
-        metrics = eventually(lambda: address_in(log), log) + "/metrics"
-        eventually(lambda: is_ready(metrics) or None, log, 4 * ANSWER_S)
+        eventually(lambda: address_in(log) or not is_alive(pid) or None, log)
+        metrics = f"{address_in(log)}/metrics"
+        eventually(lambda: is_ready(metrics) or not is_alive(pid) or None, log, 4 * ANSWER_S)
+        if not is_alive(pid):
+            raise RuntimeError(f"the processor has ended by itself:\n{log.read_text()[-2000:]}")
         yield pid, metrics
 
 
