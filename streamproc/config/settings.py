@@ -296,6 +296,8 @@ CLINICAL = (
     "crystalloids",
 )
 """What may change while the service runs: whom it watches, and by which rules. The rest needs a restart."""
+JUDGED_BY = (*CLINICAL, "instance", "topics", "event_time", "limits", "clock")
+"""All on which it depends what is told of the same messages, and under which ids."""
 
 
 class Settings(Section):
@@ -399,12 +401,16 @@ class Settings(Section):
         return ms(rules.tech_gap.unwatched_s)
 
     def clinical(self) -> dict[str, Any]:
-        """What beds are judged by, as plain JSON values."""
+        """What may change while the service runs, as plain JSON values."""
         return self.model_dump(mode="json", by_alias=True, include=set(CLINICAL))
 
-    def with_clinical(self, clinical: dict[str, Any]) -> Settings:
+    def judged_by(self) -> dict[str, Any]:
+        """What decides on all that is told, as plain JSON values."""
+        return self.model_dump(mode="json", by_alias=True, include=set(JUDGED_BY))
+
+    def judging_by(self, told: dict[str, Any]) -> Settings:
         """The same service judging by this; raises `ValidationError` for what this program can't read."""
-        return Settings.model_validate(self.model_dump(by_alias=True, exclude=set(CLINICAL)) | clinical)
+        return Settings.model_validate(self.model_dump(by_alias=True, exclude=set(CLINICAL)) | told)
 
     def needs_restart(self, other: Settings) -> list[str]:
         """The sections that differ and that a running service can't take over."""

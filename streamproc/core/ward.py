@@ -31,7 +31,7 @@ from streamproc.core.reason import Reason
 from streamproc.core.rule import Rule
 from streamproc.core.terms import Terms
 
-SNAPSHOT_VERSION = 4
+SNAPSHOT_VERSION = 5
 
 MOST_DEVICES = 20_000
 """Devices whose bed is remembered; the one silent longest is given up first."""
@@ -103,12 +103,14 @@ class Ward:
     _scheduled: dict[str, int] = field(default_factory=dict)
     _waiting: list[Change] = field(default_factory=list)
     _awaiting_roster: bool = False
+    _judged_ms: int = -NEVER
+    """Beds were judged up to here under another hold-back: event time never goes back."""
 
     @property
     def watermark_ms(self) -> int:
         """Event time up to which every bed has been judged."""
         assert self.clock_ms is not None, "the first tick comes before the first message"
-        return self.clock_ms - self.limits.hold_back_ms
+        return max(self.clock_ms - self.limits.hold_back_ms, self._judged_ms)
 
     def tick(self, now_ms: int) -> list[Change]:
         """The clock has reached `now_ms`; going back is no news. Returns what is to be announced."""
@@ -217,6 +219,7 @@ class Ward:
             changes += bed.judge_anew(now_ms)
             ward._schedule(bed)
         ward._waiting = changes
+        ward._await_roster(now_ms)
         return ward
 
     def _doubt_clock(self, event: BedEvent, received_ms: int) -> None:
@@ -343,6 +346,7 @@ class Ward:
             "version": SNAPSHOT_VERSION,
             "newer_than_ms": newer_than_ms,
             "clock_ms": self.clock_ms,
+            "judged_ms": None if self.clock_ms is None else self.watermark_ms,
             "feed_seq": self.feed_seq,
             "devices": {device: list(last) for device, last in self.devices.items()},
             "beds": {name: bed.snapshot(newer_than_ms) for name, bed in self.beds.items()},
@@ -354,6 +358,8 @@ class Ward:
         if kept["version"] != SNAPSHOT_VERSION:
             raise ValueError(f"snapshot version {kept['version']}, this program reads {SNAPSHOT_VERSION}")
         self.clock_ms, self.feed_seq = kept["clock_ms"], kept["feed_seq"]
+        if kept["judged_ms"] is not None:
+            self._judged_ms = kept["judged_ms"]
         self.devices = {device: (bed, at_ms) for device, (bed, at_ms) in kept["devices"].items()}
         for name, entry in kept["beds"].items():
             bed = self._bed(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,11 +29,11 @@ from streamproc.shell.mixing import NotMixed, rule_of_six
 from streamproc.shell.mqtt import BrokerRefused, SessionTakenOver
 from streamproc.shell.record import record_to
 from streamproc.shell.recordings import Unreadable, read_files
+from streamproc.shell.relive import journal_at
 from streamproc.shell.replay import Replay
 from streamproc.shell.service import Service
 from streamproc.shell.snapshot import SnapshotForeign
 from streamproc.wire.instant import instant_ms
-from streamproc.wire.own import CONFIGURED
 from streamproc.wire.rejected import Refused
 
 app = typer.Typer(
@@ -140,15 +140,13 @@ def replay(
     settings = _settings(config, set_)
     set_up(settings.log.level, settings.log.format)
     run = Replay(settings)
+    run.intake.obeys_journal = not what_if
     try:
         until_ms = None if until is None else instant_ms(until, "--until")
-        messages = read_files(files)
-        if what_if:
-            messages = (message for message in messages if message.topic != CONFIGURED)
-        for line in run.alerts(messages, until_ms):
+        for line in _replayed(run, files, until_ms):
             sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
-    except (Refused, Unreadable, ForeignMessage) as error:
+    except (Refused, Unreadable, *UNREADABLE) as error:
         sys.stdout.buffer.flush()
         _complain(str(error))
         raise typer.Exit(2) from None
@@ -156,6 +154,15 @@ def replay(
     rejected = {reason.value: number for reason, number in sorted(tally.rejected.items())}
     counts = {taken.value: number for taken, number in sorted(tally.taken.items())}
     _log.info("replay_ended", received=tally.received.total(), **counts, rejected=rejected)
+
+
+def _replayed(run: Replay, files: Sequence[str], until_ms: int | None) -> Iterator[bytes]:
+    journals = [journal for file in files if (journal := journal_at(file)) is not None]
+    if not journals:
+        return run.alerts(read_files(files), until_ms)
+    if len(files) > 1:
+        raise Unreadable(f"{journals[0]}: a journal has a beginning of its own; right would be it alone")
+    return run.journal(journals[0], until_ms)
 
 
 @app.command()
@@ -238,6 +245,8 @@ def explain(
 def _past(settings: Settings, files: Sequence[str], state: Path | None) -> Past:
     if bool(files) == (state is not None):
         raise Unexplained("say where from: either recordings, or --state with a service's state folder")
+    if any(journal_at(file) for file in files):
+        raise Unexplained("a state folder is named with --state")
     return Past(settings, files, state)
 
 

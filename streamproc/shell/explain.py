@@ -6,10 +6,7 @@ Judges by the very rules and findings that the service judges by; it never compu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 
 from streamproc.config import Settings
@@ -18,22 +15,20 @@ from streamproc.core.bed import Bed
 from streamproc.core.change import Change
 from streamproc.core.chart import Chart
 from streamproc.core.evidence import Evidence, evidence_for
-from streamproc.core.finding import Finding, State
+from streamproc.core.finding import NEVER, Finding, State
 from streamproc.core.rule import Rule
 from streamproc.rules import RULES
-from streamproc.shell import snapshot
 from streamproc.shell.intake import Intake
-from streamproc.shell.journal import JOURNAL, JournalView, Message, read_only
+from streamproc.shell.journal import JOURNAL, read_only
 from streamproc.shell.recordings import read_files
-from streamproc.shell.replay import in_order_of_receipt
+from streamproc.shell.relive import begin, relived
+from streamproc.shell.replay import Replay
 from streamproc.wire import encode, rfc3339
 from streamproc.wire.alerting import ClauseState
 from streamproc.wire.announce import clauses_shown, evidence_shown, figure, reasons_against
 
 DIMENSIONLESS = "1"
 """UCUM's unit of a mere figure."""
-
-Batches = Iterable[tuple[int, Iterable[Message]]]
 
 
 class Unexplained(Exception):
@@ -50,59 +45,36 @@ class Past:
 
     def changes(self) -> Iterator[Change]:
         """Everything that was announced, from the beginning."""
-        with self._batches() as (intake, batches):
-            yield from _relived(intake, batches, None)
+        yield from self._lived(Replay(self.settings), None, None)
 
     def bed_at(self, name: str, at_ms: int | None) -> Bed:
         """The bed as it was judged at this instant of event time; at the end where none is given."""
-        hold_back_ms = round(self.settings.event_time.hold_back_s * 1000)
-        until_ms = None if at_ms is None else at_ms + hold_back_ms
-        with self._batches(until_ms, from_snapshot=True) as (intake, batches):
-            for _ in _relived(intake, batches, until_ms):
-                pass
-        ward = intake.ward
+        run = Replay(self.settings)
+        for _ in self._lived(run, at_ms, NEVER if at_ms is None else at_ms):
+            pass
+        ward = run.intake.ward
         bed = ward.beds.get(name)
         if bed is None:
             raise Unexplained(f"bed {name} was not heard of; heard of were {_listed(ward.beds)}")
         bed.advance(ward.watermark_ms)
         return bed
 
-    @contextmanager
-    def _batches(
-        self, until_ms: int | None = None, *, from_snapshot: bool = False
-    ) -> Iterator[tuple[Intake, Batches]]:
-        intake = Intake.from_settings(self.settings)
+    def _lived(self, run: Replay, at_ms: int | None, nearest_to_ms: int | None) -> Iterator[Change]:
+        """All up to an instant of event time; of a journal only what follows the snapshot nearest to one."""
+        intake = run.intake
         if self.state_dir is None:
-            within_ms = intake.ward.limits.hold_back_ms
-            ordered = in_order_of_receipt(read_files(self.files), within_ms)
-            yield intake, groupby(ordered, key=attrgetter("received_ms"))
-            return
-        with read_only(self.state_dir / JOURNAL) as journal:
-            position = _restored(intake, journal, until_ms) if from_snapshot else journal.first_position - 1
-            batches = journal.read(max(position + 1, journal.first_position))
-            yield intake, ((batch.received_ms, batch.messages) for batch in batches)
+            yield from run.changes(read_files(self.files), _until(intake, at_ms))
+        else:
+            with read_only(self.state_dir / JOURNAL) as journal:
+                position = begin(intake, journal, newest_up_to_ms=nearest_to_ms)
+                yield from relived(intake, journal, position, _until(intake, at_ms))
+        if intake.ward.clock_ms is None:
+            raise Unexplained("there is no telemetry in it")
 
 
-def _restored(intake: Intake, journal: JournalView, until_ms: int | None) -> int:
-    """The position of the newest snapshot that is not later than the instant; the ward is put back to it."""
-    for kept in journal.snapshots():
-        if until_ms is None or snapshot.head_of(kept.parts)["ward"]["clock_ms"] <= until_ms:
-            snapshot.restore(intake, kept.parts, kept.base)
-            return kept.position
-    return journal.first_position - 1
-
-
-def _relived(intake: Intake, batches: Batches, until_ms: int | None) -> Iterator[Change]:
-    """What was announced, batch after batch, up to the instant."""
-    for received_ms, messages in batches:
-        if until_ms is not None and received_ms > until_ms:
-            break
-        yield from intake.ward.tick(received_ms)
-        intake.take(received_ms, messages)
-    end_ms = intake.ward.clock_ms if until_ms is None else until_ms
-    if end_ms is None:
-        raise Unexplained("there is no telemetry in it")
-    yield from intake.ward.tick(end_ms)
+def _until(intake: Intake, at_ms: int | None) -> int | None:
+    """When the clock shows that an instant of event time has been judged."""
+    return None if at_ms is None else at_ms + intake.ward.limits.hold_back_ms
 
 
 def explain_rule(past: Past, bed_name: str, rule_id: str, at_ms: int | None) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from streamproc.config import Settings
+from streamproc.core.change import Change
 from streamproc.core.events import (
     Acknowledged,
     BedEvent,
@@ -50,6 +51,9 @@ class Intake:
     ward: Ward
     decoder: Decoder
     tally: Tally = field(default_factory=Tally)
+    obeys_journal: bool = True
+    """Unless somebody asks what another configuration would have told."""
+    on_tick: Callable[[Ward, int], None] | None = None
     on_rejected: Callable[[Rejected, Recorded, int], None] | None = None
 
     @classmethod
@@ -61,12 +65,39 @@ class Intake:
         """Before anything was taken in: this is the configuration that what follows was judged by."""
         self.settings, self.ward, self.decoder = settings, Ward(*_in_force(settings)), decoder_from(settings)
 
+    def configured_by(self, message: Recorded) -> Settings:
+        """What the journal says that is judged by."""
+        return self.settings.judging_by(own.read_configured(message.payload))
+
     def turn_to(self, settings: Settings, now_ms: int) -> None:
         """From now on judge by this."""
-        if settings.clinical() == self.settings.clinical():
+        if settings.judged_by() == self.settings.judged_by():
             return
         self.ward = self.ward.turn_to(*_in_force(settings), now_ms)
         self.settings, self.decoder = settings, decoder_from(settings)
+
+    def live_through(self, now_ms: int, messages: Sequence[Recorded]) -> list[Change]:
+        """One batch: the same for live ones and for journaled ones. Returns what is to be announced.
+
+        The clock comes first, as in a replay: what is late is so by its receipt, whenever we last ticked."""
+        simulated = self.settings.clock.source == "telemetry"
+        changes = self._open_simulated(now_ms, messages) if simulated else self.tick(now_ms)
+        self.take(now_ms, messages)
+        return changes + self.tick(now_ms)
+
+    def tick(self, now_ms: int) -> list[Change]:
+        """The clock has reached this instant."""
+        changes = self.ward.tick(now_ms)
+        if self.on_tick is not None:
+            self.on_tick(self.ward, now_ms)
+        return changes
+
+    def _open_simulated(self, now_ms: int, messages: Sequence[Recorded]) -> list[Change]:
+        """Simulated time has leapt to the newest of these: they came while it passed, not after it."""
+        if self.ward.clock_ms is not None:
+            return []
+        earliest_ms = min(self.times_ms(messages), default=now_ms)
+        return self.tick(min(now_ms, max(earliest_ms, now_ms - self.ward.limits.lateness_ms)))
 
     def take(self, received_ms: int, messages: Iterable[Recorded]) -> None:
         """Take in what was received at one instant, after the ward's tick of that instant.
@@ -93,12 +124,10 @@ class Intake:
         try:
             match message.topic:
                 case own.CONFIGURED:
-                    settings = self.settings.with_clinical(own.read_configured(message.payload))
-                    self.turn_to(settings, now_ms)
+                    if self.obeys_journal:
+                        self.turn_to(self.configured_by(message), now_ms)
                 case own.UNWATCHED:
                     self.ward.note_unwatched(*own.read_unwatched(message.payload), now_ms)
-                case own.PASSED:
-                    pass
                 case _:
                     raise ValueError("nobody knows this topic")
         except ValueError as error:  # pydantic's ValidationError is one

@@ -283,15 +283,9 @@ class SqliteJournal:
 
     def read(self, from_position: int) -> Iterator[Batch]:
         """Every batch from this position on, in order; a gap or a damaged row raises `JournalCorrupt`."""
-        expected, last = from_position, self._position
         with self._reading() as database:
             database.text_factory = bytes  # what damage has turned into text is still to reach the checksum
-            while expected <= last:
-                for position, received_ms, frames in _rows(database, expected, last):
-                    if position != expected:
-                        raise JournalCorrupt(expected, f"missing, the next is {position}")
-                    yield decode_frames(position, received_ms, frames)
-                    expected += 1
+            yield from _batches(database, from_position, self._position)
 
     async def forget_before(self, position: int) -> int:
         """Remove the batches before this one, save those that a kept snapshot needs; how many went."""
@@ -463,13 +457,7 @@ class JournalView:
 
     def read(self, from_position: int) -> Iterator[Batch]:
         """Every batch from this position on, in order; a gap or a damaged row raises `JournalCorrupt`."""
-        expected = from_position
-        while expected <= self.position:
-            for position, received_ms, frames in _rows(self.database, expected, self.position):
-                if position != expected:
-                    raise JournalCorrupt(expected, f"missing, the next is {position}")
-                yield decode_frames(position, received_ms, frames)
-                expected += 1
+        return _batches(self.database, from_position, self.position)
 
     def snapshots(self) -> Iterator[Snapshot]:
         """The sound snapshots, the newest first."""
@@ -522,6 +510,15 @@ def _sound_parts(database: sqlite3.Connection, position: int) -> tuple[bytes, ..
     for body in parts:
         checksum = zlib.crc32(body if isinstance(body, bytes) else b"", checksum)
     return parts if (len(parts), checksum) == (row[2], row[3]) and parts else None
+
+
+def _batches(database: sqlite3.Connection, expected: int, last: int) -> Iterator[Batch]:
+    while expected <= last:
+        for position, received_ms, frames in _rows(database, expected, last):
+            if position != expected:
+                raise JournalCorrupt(expected, f"missing, the next is {position}")
+            yield decode_frames(position, received_ms, frames)
+            expected += 1
 
 
 def _rows(database: sqlite3.Connection, expected: int, last: int) -> Iterator[tuple[int, int, bytes]]:

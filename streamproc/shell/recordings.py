@@ -15,23 +15,13 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
 
-from streamproc.shell.journal import JOURNAL, JournalCorrupt, JournalFailed, JournalTooNew, read_only
 from streamproc.wire import BadLine, Received, read_lines
-from streamproc.wire.own import PASSED
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-UNREADABLE = (
-    BadLine,
-    OSError,
-    EOFError,
-    zstandard.ZstdError,
-    JournalTooNew,
-    JournalCorrupt,
-    JournalFailed,
-)
+UNREADABLE = (BadLine, OSError, EOFError, zstandard.ZstdError)
 
 
 class Unreadable(Exception):
@@ -39,28 +29,13 @@ class Unreadable(Exception):
 
 
 def read_files(paths: Iterable[str]) -> Iterator[Received]:
-    """The messages of several recordings, one after the other; `-` is standard input, and a state folder
-    or its `.db` file is a journal."""
+    """The messages of several recordings, one after the other; `-` is standard input."""
     for path in paths:
         try:
-            if path.endswith(".db") or Path(path).is_dir():
-                yield from _journaled(path)
-                continue
             with _opened(path) as file:
                 yield from read_lines(file)
         except UNREADABLE as error:
             raise Unreadable(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _journaled(path: str) -> Iterator[Received]:
-    """What a journal holds, up to the last instant that it was told, whether messages came then or not."""
-    file = Path(path)
-    with read_only(file / JOURNAL if file.is_dir() else file) as journal:
-        for batch in journal.read(journal.first_position):
-            for message in batch.messages:
-                yield Received(batch.received_ms, message.topic, message.payload, message.retained)
-            if batch.position == journal.position:
-                yield Received(batch.received_ms, PASSED, b"")
 
 
 @contextmanager

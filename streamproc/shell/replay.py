@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
+from pathlib import Path
 
 from streamproc.config import Settings
 from streamproc.core.change import Change
 from streamproc.core.ward import Ward
 from streamproc.shell.intake import Intake
+from streamproc.shell.journal import read_only
+from streamproc.shell.relive import begin, relived
 from streamproc.wire import Received, encode
 from streamproc.wire.announce import alert_event
 
@@ -33,8 +36,17 @@ class Replay:
 
     def alerts(self, messages: Iterable[Received], until_ms: int | None = None) -> Iterator[bytes]:
         """Every alert event, in order of the feed, each as one line without its end."""
-        for change in self.changes(messages, until_ms):
-            yield encode(alert_event(change, self.settings.instance, change.ruleset))
+        yield from self._lines(self.changes(messages, until_ms))
+
+    def journal(self, path: Path, until_ms: int | None = None) -> Iterator[bytes]:
+        """The same of a service's journal."""
+        with read_only(path) as journal:
+            position = begin(self.intake, journal)
+            yield from self._lines(relived(self.intake, journal, position, until_ms))
+
+    def _lines(self, changes: Iterable[Change]) -> Iterator[bytes]:
+        for change in changes:
+            yield encode(alert_event(change, self.intake.settings.instance, change.ruleset))
 
     def changes(self, messages: Iterable[Received], until_ms: int | None = None) -> Iterator[Change]:
         """Every change, in order of the feed."""

@@ -45,6 +45,7 @@ from streamproc.shell.machine import REAL, Machine
 from streamproc.shell.metrics import REFUSED, TAKEN, Meters
 from streamproc.shell.mqtt import Connection, Delivery, LastWill, MqttSettings
 from streamproc.shell.outbox import Outbox, Outgoing
+from streamproc.shell.relive import judge_as_begun
 from streamproc.shell.snapshot import snapshot_of
 from streamproc.shell.tally import Tally
 from streamproc.shell.watch import Watch
@@ -137,6 +138,7 @@ class Service:
         self.topics = topics_from(settings)
         self.watch = Watch(settings)
         self.intake = Intake.from_settings(settings)
+        self.intake.on_tick = self._observe_lag
         self.outbox = Outbox(
             self.topics,
             settings.instance,
@@ -167,7 +169,7 @@ class Service:
     @property
     def ready(self) -> bool:
         """Connected, caught up with the journal and able to commit: one round has shown it."""
-        able = self._committed or self._simulated
+        able = self._committed or self.settings.clock.source == "telemetry"
         return self.connected and able and self.failure is None and not self.journal.failed
 
     @property
@@ -289,31 +291,12 @@ class Service:
         }
 
     def apply(self, now_ms: int, messages: Sequence[Any]) -> list[Change]:
-        """A batch in memory: the same call for live batches and for journaled ones.
+        """A batch in memory: the same call for live batches and for journaled ones."""
+        return self.intake.live_through(now_ms, messages)
 
-        The clock comes first, as in a replay: what is late is so by its receipt, whenever we last ticked.
-        """
-        changes = self._open_simulated(now_ms, messages) if self._simulated else self._tick(now_ms)
-        self.intake.take(now_ms, messages)
-        return changes + self._tick(now_ms)
-
-    @property
-    def _simulated(self) -> bool:
-        return self.settings.clock.source == "telemetry"
-
-    def _open_simulated(self, now_ms: int, messages: Sequence[Any]) -> list[Change]:
-        """Simulated time has leapt to the newest of these: they came while it passed, not after it."""
-        ward = self.ward
-        if ward.clock_ms is not None:
-            return []
-        earliest_ms = min(self.intake.times_ms(messages), default=now_ms)
-        return self._tick(min(now_ms, max(earliest_ms, now_ms - ward.limits.lateness_ms)))
-
-    def _tick(self, now_ms: int) -> list[Change]:
-        changes = self.ward.tick(now_ms)
-        for event_ms in self.ward.lags_ms:
+    def _observe_lag(self, ward: Ward, now_ms: int) -> None:
+        for event_ms in ward.lags_ms:
             self.meters.lag.observe((now_ms - event_ms) / 1000)
-        return changes
 
     def announce(self, changes: Sequence[Change]) -> None:
         """Count, log and hand over to the outbox."""
@@ -350,7 +333,7 @@ class Service:
         self.refused_configuration = ()
         if sections := self.settings.needs_restart(settings):
             _log.warning("configuration_needs_restart", sections=sections)
-        self.watch.wanted = self.settings.with_clinical(settings.clinical())
+        self.watch.wanted = self.settings.judging_by(settings.clinical())
 
     # recovery: the newest snapshot, then the journal's suffix, on the same path as live batches
 
@@ -370,6 +353,7 @@ class Service:
             replayed, messages = replayed + 1, messages + len(batch.messages)
             self.last_step_s = self.machine.wall_s()
             await asyncio.sleep(0)
+        self._refuse_another_instance()
         _log.info(
             "state_recovered",
             snapshot_position=position,
@@ -380,6 +364,13 @@ class Service:
             undelivered=self.outbox.undelivered,
             seconds=round(self.machine.steady_s() - started_s, 3),
         )
+
+    def _refuse_another_instance(self) -> None:
+        """What is told bears the instance's name: under another one, two events would have one id."""
+        ours, theirs = self.settings.instance, self.intake.settings.instance
+        if ours != theirs:
+            wrong = f"state.dir {self.settings.state.dir} is that of instance {theirs}, not of {ours}"
+            raise JournalFailed(f"{wrong}; right would be the same instance, or another state.dir")
 
     def _number_anew_if_program_changed(self) -> None:
         """Another program makes other events of the same journal: they must not hide behind the old numbers.
@@ -411,6 +402,7 @@ class Service:
         if first > 1:
             wrong = "what came before is forgotten, and no sound snapshot tells it"
             raise JournalCorrupt(first, f"{wrong}; right would be another state.dir")
+        judge_as_begun(self.intake, self.journal)
         return 0
 
     def _take_snapshot(self, base_ms: int | None) -> Iterable[bytes]:

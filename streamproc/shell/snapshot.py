@@ -37,7 +37,7 @@ def snapshot_of(intake: Intake, outbox: Kept, base_ms: int | None = None) -> Ite
     with uncollected():
         ward = intake.ward.snapshot(base_ms)
     beds, remembered = ward.pop("beds"), ward.pop("remembered")
-    head = {"clinical": intake.settings.clinical(), "ward": ward, "outbox": outbox}
+    head = {"judged_by": intake.settings.judged_by(), "ward": ward, "outbox": outbox}
     return map(_encoded, _parts(head, beds, remembered))
 
 
@@ -79,7 +79,7 @@ def restore(intake: Intake, parts: Sequence[bytes], base: Sequence[bytes] = ()) 
     Raises `SnapshotForeign`."""
     head = head_of(parts)
     try:
-        intake.judge_by(intake.settings.with_clinical(head["clinical"]))
+        intake.judge_by(intake.settings.judging_by(head["judged_by"]))
         intake.ward.restore(head["ward"] | _joined(parts[1:]), _joined(base[1:])["beds"])
         outbox: Kept = head["outbox"]
     except (KeyError, ValueError) as error:  # pydantic's ValidationError is a ValueError

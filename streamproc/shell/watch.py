@@ -31,7 +31,7 @@ class Watch:
     def begin(self, in_force: Settings, last_ms: int | None) -> None:
         """Recovered up to `last_ms`, judging by `in_force`; what is configured now is still to come."""
         configured, self.in_force, self._away_since_ms = self.in_force, in_force, last_ms
-        if self.wanted is None and (last_ms is None or configured.clinical() != in_force.clinical()):
+        if self.wanted is None and (last_ms is None or configured.judged_by() != in_force.judged_by()):
             self.wanted = configured  # unless a reload has asked for another meanwhile
 
     def connected(self, session_present: bool) -> None:
@@ -60,7 +60,7 @@ class Watch:
     def _configured(self) -> Iterator[Recorded]:
         if self.wanted is not None:
             self.in_force, self.wanted = self.wanted, None
-            yield Recorded(own.CONFIGURED, own.configured(self.in_force.clinical()), False)
+            yield Recorded(own.CONFIGURED, own.configured(self.in_force.judged_by()), False)
 
     def _unwatched(self, now_ms: int, last_ms: int) -> Iterator[Recorded]:
         since_ms, why = last_ms, []

@@ -17,8 +17,6 @@ from streamproc.wire.instant import instant_ms, rfc3339
 OWN = "$"
 UNWATCHED = "$streamproc/unwatched"
 CONFIGURED = "$streamproc/configured"
-PASSED = "$streamproc/passed"
-"""Nothing but time has passed: the end of a journal that ends in silence."""
 
 
 class UnwatchedMessage(Message):
@@ -45,12 +43,12 @@ def read_unwatched(payload: bytes) -> tuple[int, int, str]:
     return instant_ms(told.since), instant_ms(told.until), told.why
 
 
-def configured(clinical: Mapping[str, Any]) -> bytes:
+def configured(judged_by: Mapping[str, Any]) -> bytes:
     """The payload that says by what is judged from now on."""
-    return json.dumps(clinical, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(judged_by, sort_keys=True, separators=(",", ":")).encode()
 
 
 def read_configured(payload: bytes) -> dict[str, Any]:
     """What is judged by from now on."""
-    clinical: dict[str, Any] = json.loads(payload)
-    return clinical
+    judged_by: dict[str, Any] = json.loads(payload)
+    return judged_by

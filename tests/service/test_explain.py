@@ -161,10 +161,8 @@ async def test_a_journal_explains_what_its_recording_explains(
 
 async def test_a_journal_is_replayed_like_its_recording(tmp_path: Path, recording: Path) -> None:
     async with await journaled(tmp_path):
-        replays = [
-            list(Replay(load()).alerts(read_files([str(path)])))
-            for path in (tmp_path / "journal.db", recording)
-        ]
+        from_journal = Replay(load()).journal(tmp_path / "journal.db")
+        replays = [list(from_journal), list(Replay(load()).alerts(read_files([str(recording)])))]
     assert len(replays[0]) > 1
     assert replays[0] == replays[1]
 
