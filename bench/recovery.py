@@ -16,12 +16,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 from bench.stage.broker import mosquitto
 from bench.stage.figures import show
 from bench.stage.history import nothing_waiting
 from bench.stage.processes import ROOT, cpu_s, eventually, running
-from bench.stage.service import address_in, is_ready, processor_command
+from bench.stage.service import address_in, fetched, is_ready, processor_command
 from bench.ward300 import FOR_S, LOW_ML_PER_H, bed_name
 from streamproc.config import Settings
 from streamproc.config import load as load_settings
@@ -36,7 +37,7 @@ WHILE_WRITTEN = 0.5
 """A snapshot is written while half as many messages come as between two of them."""
 BUILD_S, BUILD_S_PER_BED = 5.0, 0.1
 """The history ends so far ahead that it is over just when the service starts."""
-PATIENCE_S = 300.0
+PATIENCE_S, SCRAPES = 300.0, 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Figures:
     ready_s: float
     recovery_s: float
     ready_cpu_s: float
+    scrape_ms: float
     load_1min: float
 
 
@@ -115,6 +117,13 @@ async def build(settings: Settings, beds: int) -> tuple[int, float]:
     return suffix_s * 2 * beds, sum(len(part) for part in parts + base_parts) / 1e6
 
 
+def scraped_ms(metrics: str) -> float:
+    """How long one scrape takes whoever asks for it."""
+    began_s = time.monotonic()
+    fetched(metrics)
+    return 1000 * (time.monotonic() - began_s)
+
+
 def measure(beds: int) -> Figures:
     """Build, start, and wait until it is ready."""
     with tempfile.TemporaryDirectory(prefix="recovery-") as name:
@@ -131,9 +140,12 @@ def measure(beds: int) -> Figures:
                 metrics = eventually(lambda: address_in(log), log) + "/metrics"
                 eventually(lambda: is_ready(metrics) or None, log, PATIENCE_S)
                 ready_s, used_s = time.monotonic() - began_s, cpu_s(pid)
+                scrape_ms = median(scraped_ms(metrics) for _ in range(SCRAPES))
             recovered = next(json.loads(line) for line in log.open() if "state_recovered" in line)
     assert recovered["messages"] == replayed, recovered
-    return Figures(beds, replayed, snapshot_mb, ready_s, recovered["seconds"], used_s, os.getloadavg()[0])
+    return Figures(
+        beds, replayed, snapshot_mb, ready_s, recovered["seconds"], used_s, scrape_ms, os.getloadavg()[0]
+    )
 
 
 def main() -> None:

@@ -74,6 +74,16 @@ def take_pump(bed: str, at_ms: int, message: dict[str, Any], hold_ms: int) -> by
     return alert("ESC-THRESHOLD", bed, "medium", at_ms)
 
 
+def take(topic: str, payload: bytes, hold_ms: int) -> bytes | None:
+    """One message; what is to be told of it."""
+    _, _, unit, bed, kind, *_ = topic.split("/")
+    message = json.loads(payload)
+    at_ms = round(1000 * datetime.fromisoformat(message["time"]).timestamp())
+    if kind == "map":
+        return take_map(f"{unit}/{bed}", at_ms, message)
+    return take_pump(f"{unit}/{bed}", at_ms, message, hold_ms)
+
+
 def remember(given: Task) -> None:
     """The quarter of an hour before."""
     for number in range(1, given.ward.beds + 1):
@@ -89,13 +99,7 @@ async def serve(given: Task) -> None:
         await client.subscribe([(MAP_TOPIC, 1), (PUMP_TOPIC, 1)])
         print("ready", flush=True)
         async for received in client.messages:
-            _, _, unit, bed, kind, *_ = received.topic.value.split("/")
-            message = json.loads(received.payload)
-            at_ms = round(1000 * datetime.fromisoformat(message["time"]).timestamp())
-            if kind == "map":
-                told = take_map(f"{unit}/{bed}", at_ms, message)
-            else:
-                told = take_pump(f"{unit}/{bed}", at_ms, message, given.hold_ms)
+            told = take(received.topic.value, received.payload, given.hold_ms)
             if told is not None:
                 await client.publish(FEED, told, qos=1)
 

@@ -5,6 +5,7 @@ Must never delay what it measures with: packets are made beforehand, and only th
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import time
@@ -99,7 +100,9 @@ class Link:
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection((HOST, port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(mqtt5.ConnectPacket("bench-ward", clean_start=True, keep_alive=0).write())
+        self._socket.sendall(
+            mqtt5.ConnectPacket(f"ward-{os.getpid()}", clean_start=True, keep_alive=0).write()
+        )
         greeting, _ = mqtt5.read(memoryview(self._socket.recv(READ_BYTES)))
         assert isinstance(greeting, mqtt5.ConnAckPacket), greeting
         self._most, self._sent, self.acknowledged, self._rest = greeting.receive_max, 0, 0, b""

@@ -39,9 +39,16 @@ async def station(port: int) -> AsyncIterator[list[Heard]]:
 
 async def _listen(client: aiomqtt.Client, heard: list[Heard]) -> None:
     async for message in client.messages:
-        now_ms = time.time_ns() / 1e6
-        event = json.loads(message.payload)
-        told = event["data"]
-        if told["phase"] in ("start", "escalate"):
-            at_ms = round(1000 * datetime.fromisoformat(event["time"]).timestamp())
-            heard.append(Heard(told["rule"], event["subject"], told["priority"], at_ms, now_ms))
+        told = heard_in(message.payload, time.time_ns() / 1e6)
+        if told is not None:
+            heard.append(told)
+
+
+def heard_in(payload: bytes, arrived_ms: float) -> Heard | None:
+    """An event of the feed, where it is the beginning or worsening of an alert."""
+    event = json.loads(payload)
+    told = event["data"]
+    if told["phase"] not in ("start", "escalate"):
+        return None
+    at_ms = round(1000 * datetime.fromisoformat(event["time"]).timestamp())
+    return Heard(told["rule"], event["subject"], told["priority"], at_ms, arrived_ms)

@@ -23,7 +23,8 @@ NEAR_MMHG, FALLEN_MMHG = 65.2, 40
 start, which differs from program to program, changes no mean."""
 LOW_ML_PER_H, HIGH_ML_PER_H = 36.0, 90.0
 """0.12 and 0.30 ug/kg/min at 16 ug/mL and 80 kg: less than the threefold step that would alarm as well."""
-BAG_ML = 250
+BAG_ML, LASTS_ML, MS_PER_ML = 250, 240, 100_000
+"""A bag, what is used of it before the next is hung, and how long a mL lasts at the low rate."""
 FIRST_STEP_S = 1
 WANDER_MMHG = (74, 73, 75, 78, 76, 72, 71, 73, 77, 79, 78, 75, 72)
 
@@ -95,7 +96,7 @@ def bed_name(number: int) -> str:
 def history(ward: Ward, number: int) -> Iterator[Sent]:
     """What a bed sent in a quarter of an hour, once a second, in order; times are before its end."""
     for second in range(-HISTORY_S, 0):
-        yield from _second(ward, number, second, 1000, _mmhg(number, second), LOW_ML_PER_H)
+        yield from interval(ward, number, second, 1000)
 
 
 def history_of_map(ward: Ward, number: int) -> Iterator[tuple[int, float]]:
@@ -123,6 +124,13 @@ def _beat(ward: Ward, beat: int, every_ms: int, last_s: int) -> Iterator[Sent]:
         yield from _second(ward, number, beat, every_ms, mmhg, ml_per_h)
 
 
+def interval(
+    ward: Ward, number: int, beat: int, every_ms: int, ml_per_h: float = LOW_ML_PER_H
+) -> Iterator[Sent]:
+    """What a bed sends in one interval in which nothing happens to its pressure."""
+    yield from _second(ward, number, beat, every_ms, _mmhg(number, beat), ml_per_h)
+
+
 def _mmhg(number: int, beat: int) -> float:
     """A pressure that wanders, or lies just above target."""
     if number % ONE_IN == FALLING:
@@ -134,14 +142,11 @@ def _second(
     ward: Ward, number: int, beat: int, every_ms: int, mmhg: float, ml_per_h: float
 ) -> Iterator[Sent]:
     """A bed's two messages of one interval."""
-    seq, due_ms, topic = (
-        beat + HISTORY_S,
-        beat * every_ms + ward.offset_ms(number),
-        f"bedside/v1/{bed_name(number)}",
-    )
+    seq, due_ms = beat + HISTORY_S, beat * every_ms + ward.offset_ms(number)
+    topic = f"bedside/v1/{bed_name(number)}"
     sample = f'","metric":"MDC_PRESS_BLD_ART_ABP_MEAN","value":{mmhg},"unit":"mm[Hg]","quality":"good"}}'
     yield Sent(due_ms, f"{topic}/map", _stamp(ward, "MON", number, seq), sample.encode())
-    bag_ml = BAG_ML - (beat * every_ms + 1000 * HISTORY_S) // 100_000
+    bag_ml = BAG_ML - seq * every_ms // MS_PER_ML % LASTS_ML
     pump = (
         f'","status":"infusing","drug":"norepinephrine","form":"base",'
         f'"rate":{{"value":{ml_per_h},"unit":"mL/h"}},"concentration":{{"value":16,"unit":"ug/mL"}},'
