@@ -1,0 +1,116 @@
+"""Kleene's three-valued logic, cell by cell, and for how long a combined answer stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from streamproc.core.finding import (
+    ALWAYS_NOT,
+    NEVER,
+    Finding,
+    State,
+    all_of,
+    any_of,
+    found,
+    negated,
+    not_shown,
+    unknown,
+)
+from streamproc.core.sight import DOSE, MAP_NOW
+
+MET, NOT, UNKNOWN = State.MET, State.NOT_MET, State.UNKNOWN
+
+
+def answer(state: State, until_ms: int = NEVER, firm_ms: int = NEVER) -> Finding:
+    if state is UNKNOWN:
+        return unknown("x", "nothing was heard", until_ms, firm_ms, saw=DOSE)
+    return found("x", state is MET, until_ms, firm_ms=firm_ms, value=1, saw=DOSE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both", "either"),
+    [
+        (MET, MET, MET, MET),
+        (MET, NOT, NOT, MET),
+        (NOT, MET, NOT, MET),
+        (NOT, NOT, NOT, NOT),
+        (MET, UNKNOWN, UNKNOWN, MET),
+        (UNKNOWN, MET, UNKNOWN, MET),
+        (NOT, UNKNOWN, NOT, UNKNOWN),
+        (UNKNOWN, NOT, NOT, UNKNOWN),
+        (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    ],
+)
+def test_two_answers_together(one: State, other: State, both: State, either: State) -> None:
+    assert all_of(answer(one), answer(other)).state is both
+    assert any_of(answer(one), answer(other)).state is either
+
+
+@pytest.mark.parametrize(
+    ("state", "opposite", "closed"), [(MET, NOT, NOT), (NOT, MET, MET), (UNKNOWN, UNKNOWN, MET)]
+)
+def test_the_opposite_of_unknown_is_unknown_unless_it_fails_closed(
+    state: State, opposite: State, closed: State
+) -> None:
+    assert negated(answer(state)).state is opposite
+    assert not_shown(answer(state)).state is closed
+
+
+def test_what_decides_stands_as_long_as_one_that_decides_does() -> None:
+    """Two that decide alike: the later deadline. A part that a sample may turn is firm only until then, and
+    no longer than it stands at all."""
+    early, late = answer(NOT, 100, 60), answer(NOT, 200, 250)
+    together = all_of(early, late, answer(MET, 10, 10), answer(UNKNOWN, 20, 20))
+    assert (together.until_ms, together.firm_ms) == (200, 200)
+    assert all_of(early, answer(MET, 10, 10)).firm_ms == 60
+
+
+def test_what_nothing_decides_is_asked_again_with_its_first_part() -> None:
+    together = all_of(answer(MET, 100, 90), answer(MET, 50, 95), answer(UNKNOWN, 70, 80))
+    assert (together.state, together.until_ms, together.firm_ms) == (UNKNOWN, 50, 80)
+    met = all_of(answer(MET, 100, 90), answer(MET, 50, 95))
+    assert (met.state, met.until_ms, met.firm_ms) == (MET, 50, 90)
+
+
+def test_a_negation_stands_as_long_as_what_it_negates() -> None:
+    for turned in (negated(answer(MET, 100, 60)), not_shown(answer(MET, 100, 60))):
+        assert (turned.until_ms, turned.firm_ms, turned.opposite) == (100, 60, True)
+        assert negated(turned).opposite is False
+
+
+def test_an_answer_can_be_asked_about_earlier_and_never_later() -> None:
+    finding = answer(MET, 100, 60)
+    assert (finding.until(50).until_ms, finding.until(150).until_ms, finding.until(50).firm_ms) == (
+        50,
+        100,
+        60,
+    )
+    with_other = finding.asked_with(answer(UNKNOWN, 80, 70))
+    assert (with_other.state, with_other.until_ms, with_other.firm_ms) == (MET, 80, 60)
+    with_other = finding.asked_with(answer(UNKNOWN, 180, 40))
+    assert (with_other.until_ms, with_other.firm_ms) == (100, 40)
+    kept = negated(finding)
+    assert kept.until(50).opposite
+    assert kept.asked_with(answer(MET)).opposite
+
+
+def test_only_an_answer_is_known_and_only_a_met_one_is_met() -> None:
+    assert [answer(state).met for state in (MET, NOT, UNKNOWN)] == [True, False, False]
+    assert [answer(state).known for state in (MET, NOT, UNKNOWN)] == [True, True, False]
+
+
+def test_it_says_of_each_comparison_whether_it_is_wanted() -> None:
+    """Two negations undo each other; what it saw last is its last comparison's."""
+    first, last = answer(MET), found("y", True, value=2, saw=MAP_NOW)
+    whole = all_of(first, negated(any_of(last, negated(answer(NOT)))))
+    assert [(clause.name, wanted) for clause, wanted in whole.asked()] == [
+        ("x", True),
+        ("y", False),
+        ("x", True),
+    ]
+    assert whole.clauses == (*first.clauses, *last.clauses, *answer(NOT).clauses)
+    assert (first.saw, last.saw, negated(last).saw) == (DOSE, MAP_NOW, MAP_NOW)
+
+
+def test_what_a_rule_does_not_have_is_never_met_and_never_asked_again() -> None:
+    assert (ALWAYS_NOT.state, ALWAYS_NOT.until_ms, ALWAYS_NOT.clauses) == (NOT, NEVER, ())
