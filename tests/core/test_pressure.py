@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -12,8 +13,8 @@ from ward_histories import HOLD_BACK_MS, START_MS, digest_of
 
 from streamproc.core.chart import Chart, Reads
 from streamproc.core.events import MapSample, MapSource
-from streamproc.core.finding import Finding, all_of, any_of, negated, not_shown
-from streamproc.core.pressure import Cadence
+from streamproc.core.finding import NEVER, Finding, all_of, any_of, negated, not_shown
+from streamproc.core.pressure import Cadence, Pressure
 from streamproc.core.ward import Taken, Ward
 
 BED = "icu-a/bed-7"
@@ -54,6 +55,180 @@ def test_a_number_may_be_used_again_once_it_is_too_old_to_be_a_repeat() -> None:
         event = sample(minute * 60_000, seq=0)
         ward.tick(event.time_ms)
         assert ward.offer(event, event.time_ms, digest_of(event)) is Taken.ACCEPTED
+
+
+# the rhythm, and which sample counts, cell by cell
+
+LINE_MS, CUFF_MS = 60_000, 900_000
+"""How long a sample of either speaks for the pressure (the shipped terms)."""
+
+
+@pytest.mark.parametrize(
+    ("heard_ms", "usual_ms"),
+    [
+        ([], 5_000),
+        ([0], 5_000),
+        ([0, 700], 700),
+        ([0, 700, 1_000], 300),  # of two, the shorter
+        ([0, 100, 300, 600], 200),
+        ([0, 100, 300, 600, 1_000, 1_500, 2_100, 2_800], 500),  # the last five
+        ([100, 100, 50, 300], 200),  # the same instant again or an older one is no interval
+        ([0, 60_000], 60_000),
+        ([0, 60_001], 5_000),
+        ([0, 60_001, 60_101], 100),  # and what comes after a loss is measured from there
+    ],
+)
+def test_the_usual_interval_is_the_median_of_the_last_few(heard_ms: list[int], usual_ms: int) -> None:
+    cadence = Cadence()
+    for at_ms in heard_ms:
+        cadence.heard(at_ms, longest_ms=60_000)
+    assert cadence.interval_ms(otherwise_ms=5_000) == usual_ms
+    assert cadence.last_ms == max(heard_ms, default=None)
+    again = Cadence()
+    again.restore(cadence.snapshot())
+    assert again == cadence
+
+
+def test_another_source_has_a_rhythm_of_its_own() -> None:
+    cadence = Cadence()
+    for at_ms in (0, 100, 200):
+        cadence.heard(at_ms, longest_ms=60_000)
+    cadence.start_anew()
+    cadence.alive(50)
+    assert (cadence.last_ms, cadence.measured_ms, cadence.intervals_ms) == (200, None, [])
+    cadence.heard(1_200, longest_ms=60_000)
+    assert cadence.interval_ms(otherwise_ms=5_000) == 5_000
+
+
+def taken(*samples: tuple[int, str, int] | tuple[int, str, int, bool]) -> Pressure:
+    """Samples (ms, `line` or `cuff`, mmHg, valid) in the order in which they came."""
+    pressure = Pressure(site().core_terms())
+    sources = {"line": MapSource.ARTERIAL, "cuff": MapSource.CUFF}
+    for number, (at_ms, source, mmhg, *valid) in enumerate(samples):
+        pressure.take(MapSample(at_ms, BED, source, "b1", number, sources[source], mmhg * 1_000, *valid))
+    return pressure
+
+
+def test_a_cuff_counts_only_while_no_line_holds() -> None:
+    line = (0, "line", 70)
+    beside = taken(line, (LINE_MS - 1, "cuff", 50))
+    assert (beside.trend.now(LINE_MS - 1), beside.source, len(beside.trend)) == (
+        70_000,
+        MapSource.ARTERIAL,
+        1,
+    )
+    assert beside.last_cuff is not None
+    assert beside.cadence.last_ms == LINE_MS - 1
+    assert beside.cadence.measured_ms == 0
+    instead = taken(line, (LINE_MS, "cuff", 50))
+    assert (instead.trend.now(LINE_MS), instead.source) == (50_000, MapSource.CUFF)
+    assert instead.trend.now(LINE_MS + CUFF_MS - 1) == 50_000
+    assert instead.trend.now(LINE_MS + CUFF_MS) is None
+
+
+def test_a_late_line_does_not_take_the_source_back() -> None:
+    pressure = taken((0, "line", 70), (200_000, "cuff", 60), (100_000, "line", 65))
+    assert pressure.source is MapSource.CUFF
+    assert pressure.arterial_until_ms == 100_000 + LINE_MS
+    assert taken((100_000, "line", 70), (0, "line", 65)).arterial_until_ms == 100_000 + LINE_MS
+
+
+def test_an_artefact_shows_that_the_monitor_sends_and_no_more() -> None:
+    pressure = taken((5, "line", 70, False), (3, "line", 70, False))
+    assert (pressure.first_ms, pressure.newest_ms, pressure.source) == (5, 5, MapSource.ARTERIAL)
+    assert (len(pressure.trend), pressure.cadence.last_ms, pressure.arterial_until_ms) == (0, None, -1)
+    assert [pressure.artefacts.now(at_ms) for at_ms in (3, 5)] == [1, 1]
+    assert taken((5, "line", 70)).artefacts.now(5) == 0
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "source", "mmhg", "valid", "ordinary"),
+    [
+        (2_000, "line", 70, True, True),
+        (2_000, "line", 80, True, True),
+        (2_000, "line", 60, True, True),
+        (2_000, "line", 59, True, False),
+        (2_000, "line", 81, True, False),
+        (2_000, "line", 70, False, False),
+        (2_000, "cuff", 70, True, False),
+        (1_000, "line", 70, True, False),  # not the next
+        (1_001, "line", 70, True, True),
+        (1_000 + LINE_MS - 1, "line", 70, True, True),
+        (1_000 + LINE_MS, "line", 70, True, False),  # after a gap
+    ],
+)
+def test_ordinary_is_the_next_of_the_line_within_what_it_has_shown(
+    at_ms: int, source: str, mmhg: int, valid: bool, ordinary: bool
+) -> None:
+    pressure = taken((0, "line", 60), (1_000, "line", 80))
+    origin = {"line": MapSource.ARTERIAL, "cuff": MapSource.CUFF}[source]
+    next_one = MapSample(at_ms, BED, source, "b1", 9, origin, mmhg * 1_000, valid)
+    assert pressure.is_ordinary(next_one) is ordinary
+    assert taken().is_ordinary(next_one) is False
+    assert taken((0, "cuff", 60)).is_ordinary(next_one) is False
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "below", "at_least", "until_ms"),
+    [(0, False, True, LINE_MS), (1_000, True, False, 1_000 + LINE_MS)],
+)
+def test_the_pressure_of_now_against_a_limit(at_ms: int, below: bool, at_least: bool, until_ms: int) -> None:
+    """At the limit it is not below; the answer stands while the sample holds."""
+    pressure = taken(*[(0, "line", 65), (1_000, "line", 64)][: 1 + at_ms // 1_000])
+    for answer, met in ((pressure.below(65_000, at_ms), below), (pressure.at_least(65_000, at_ms), at_least)):
+        clause = answer.clauses[0]
+        assert (answer.met, answer.until_ms) == (met, until_ms)
+        assert (clause.value, clause.limit, clause.unit) == (65 - at_ms / 1_000, 65, "mm[Hg]")
+
+
+def test_an_answer_is_firm_where_every_sample_is_on_one_side() -> None:
+    pressure = taken((0, "line", 60), (1_000, "line", 70))
+    firm = {mmhg: pressure.below(mmhg * 1_000, 1_000).firm_ms for mmhg in (60, 61, 70, 71)}
+    assert firm == {60: NEVER, 61: 1_000, 70: 1_000, 71: NEVER}
+    silent = pressure.below(65_000, 1_000 + LINE_MS)
+    assert (silent.known, silent.until_ms, silent.firm_ms) == (False, NEVER, 1_000 + LINE_MS)
+
+
+def test_silence_counts_from_the_last_valid_sample_or_from_when_one_was_awaited() -> None:
+    pressure = taken((1_000, "line", 70), (9_000, "line", 70, False))
+    answers = [pressure.silent_for(15_000, at_ms) for at_ms in (15_999, 16_000)]
+    assert [(a.met, a.until_ms, a.firm_ms) for a in answers] == [
+        (False, 16_000, 16_000),
+        (True, NEVER, 16_000),
+    ]
+    clause = answers[0].clauses[0]
+    assert (clause.value, clause.limit, clause.unit) == (14.999, 15, "s")
+    assert taken().silent_for(15_000, 16_000, since_ms=1_000).met
+    assert not taken().silent_for(15_000, 16_000, since_ms=1_001).met
+    unheard = taken().silent_for(15_000, 16_000)
+    assert (unheard.known, unheard.firm_ms) == (False, 16_000)
+
+
+@pytest.mark.parametrize(
+    ("samples", "loss_ms"),
+    [
+        ([(0, "line", 70)], 15_000),
+        ([(0, "cuff", 70)], 900_000),
+        ([(0, "line", 70), (10_000, "line", 70)], 30_000),
+        ([(0, "cuff", 70), (60_000, "cuff", 70)], 180_000),
+        ([], 900_000),
+    ],
+)
+def test_three_usual_intervals_of_silence_are_a_loss(
+    samples: list[tuple[int, str, int]], loss_ms: int
+) -> None:
+    assert taken(*samples).loss_ms(15_000) == loss_ms
+
+
+def test_a_pressure_restored_from_json_is_the_same() -> None:
+    pressure = taken((0, "cuff", 60), (1_000, "line", 70), (2_000, "cuff", 50), (3_000, "line", 20, False))
+    again = Pressure(site().core_terms())
+    again.restore(json.loads(json.dumps(pressure.snapshot())))
+    assert again.snapshot() == pressure.snapshot()
+    assert again.last_cuff == pressure.last_cuff
+    fresh = Pressure(site().core_terms())
+    fresh.restore(json.loads(json.dumps(fresh.snapshot())))
+    assert (fresh.source, fresh.last_cuff, fresh.newest_ms) == (None, None, None)
 
 
 # the promise of firm_ms
