@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from streamproc.rules import RULES
-from tests.charts import CHARTED, PUMPS, START_MS, chart_events, length_ms, new_ward, play, told
+from tests.charts import CHARTED, PUMPS, START_MS, chart_events, length_ms, new_ward, play, series, told
 from tests.mishaps import MISHAPS, at_ms, befallen
 
 FOLDER = Path(__file__).parent / "scenarios"
@@ -65,3 +65,27 @@ def test_every_rule_has_four_charts() -> None:
     for param in charts():
         counts[param.values[0]] += 1
     assert {rule: n for rule, n in counts.items() if n < 4} == {}
+
+
+LONG_ENOUGH = 5
+"""Minutes of silence: many times what any device's contact takes to be lost."""
+
+
+def test_every_rule_has_a_chart_in_which_a_signal_is_lost_and_one_in_which_its_alert_ends() -> None:
+    lost, ended = set(), set()
+    for param in charts():
+        rule, chart = param.values
+        if any(_falls_silent(chart.get(name, "")) for name in (*PUMPS, *CHARTED, "map", "cuff")):
+            lost.add(rule)
+        if any(line.split()[1:] == [rule, "end"] for line in chart["expect"]):
+            ended.add(rule)
+    assert lost == ended == {rule.id for rule in RULES}
+
+
+def _falls_silent(text: str) -> bool:
+    """Whether a series that was heard says nothing for long."""
+    heard = [value is not None for value in series(text)]
+    return any(
+        heard[minute - 1] and not any(heard[minute : minute + LONG_ENOUGH])
+        for minute in range(1, len(heard) - LONG_ENOUGH + 1)
+    )
