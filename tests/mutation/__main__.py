@@ -16,7 +16,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from tests.mutation.graft import changed_functions, place_of
-from tests.mutation.mutant import ROOT, SETTINGS, Mutant, mutants_of
+from tests.mutation.mutant import ROOT, SETTINGS, Mutant, marks_of, mutants_of
 from tests.mutation.report import write_report
 from tests.mutation.trial import (
     DEBUG,
@@ -49,7 +49,7 @@ def main() -> None:
     due = [mutant for mutant in mutants if asked.again or outcomes[mutant] in UNDECIDED]
     print(f"{len(mutants)} mutants, {len(due)} of them to try", flush=True)
     if due:
-        _share_out(due, _survey(asked.survey), asked.quick)
+        _share_out(due, _survey(asked.survey, asked.processes), asked.quick, asked.processes)
     _say(mutants)
 
 
@@ -69,6 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--again", action="store_true", help="try those that were killed before as well")
     parser.add_argument("--quick", action="store_true", help="leave out what needs an import of its own")
     parser.add_argument("--survey", action="store_true", help="see anew which test runs what")
+    parser.add_argument("--processes", type=int, default=SETTINGS["processes"])
     parser.add_argument("--report", action="store_true", help="write docs/mutation.md from the verdicts")
     return parser.parse_args()
 
@@ -97,20 +98,19 @@ def _told(mutant: Mutant, verdict: Verdict) -> None:
     os.write(2, MARKS[verdict.outcome].encode())
 
 
-def _survey(anew: bool) -> Survey:
+def _survey(anew: bool, processes: int) -> Survey:
     """What each test runs; only new and changed tests are surveyed, unless all are wanted anew."""
     known = Survey()
     if SURVEYED.exists() and not anew:
         known = Survey(*json.loads(SURVEYED.read_text(encoding="utf-8")))
     print("surveying the tests", flush=True)
-    whole = survey_tests(SETTINGS["processes"], known)
+    whole = survey_tests(processes, known)
     SURVEYED.write_text(json.dumps(astuple(whole)), encoding="utf-8")
     return whole
 
 
-def _share_out(due: list[Mutant], survey: Survey, quick: bool) -> None:
+def _share_out(due: list[Mutant], survey: Survey, quick: bool, processes: int) -> None:
     """Have each process try its share."""
-    processes = SETTINGS["processes"]
     children = []
     for number in range(processes):
         child = os.fork()
@@ -129,7 +129,7 @@ def _try_all(due: Iterable[Mutant], survey: Survey, quick: bool) -> int:
     for mutant in due:
         pairs = changed_functions(mutant)
         places = [place_of(before) for before, _ in pairs or []]
-        if places and not at_import.intersection(places) and survey.tests_of(places):
+        if places and not at_import.intersection(places):
             grafts.append((mutant, pairs))
         else:
             imports.append(mutant)
@@ -142,8 +142,9 @@ def _try_all(due: Iterable[Mutant], survey: Survey, quick: bool) -> int:
 
 def _tests_of_file(mutant: Mutant, survey: Survey) -> list[str]:
     """The tests that run anything of a file, or all where none does."""
-    places = {place for ran in survey.runs.values() for place in ran if place.startswith(mutant.path)}
-    return survey.tests_of(places) or sorted(survey.seconds, key=lambda test: survey.seconds[test])
+    return survey.tests_of(marks_of(mutant.path)) or sorted(
+        survey.seconds, key=lambda test: survey.seconds[test]
+    )
 
 
 if __name__ == "__main__":

@@ -22,6 +22,12 @@ def place_of(code: CodeType) -> str:
     return f"{Path(code.co_filename).relative_to(ROOT)}::{code.co_qualname}"
 
 
+def lines_of(code: CodeType) -> set[int]:
+    """The lines that a function's code stands on, with the functions inside it."""
+    inner = [each for each in code.co_consts if isinstance(each, CodeType)]
+    return {line for _, _, line in code.co_lines() if line}.union(*map(lines_of, inner))
+
+
 def changed_functions(mutant: Mutant) -> list[tuple[CodeType, CodeType]] | None:
     """The functions that a mutant changes, before and after; None where it changes what an import runs."""
     old, new = compiled(mutant.original, mutant.path), compiled(mutant.source, mutant.path)

@@ -68,6 +68,17 @@ def mutants_of(path: str) -> list[Mutant]:
     return found
 
 
+@cache
+def marks_of(path: str) -> tuple[str, ...]:
+    """A short mark of each line of a file, the same when other lines come and go."""
+    times, marks = Counter[str](), []
+    for line in (ROOT / path).read_text(encoding="utf-8").splitlines():
+        text = line.strip()
+        marks.append(hashlib.sha256(f"{path}:{text}:{times[text]}".encode()).hexdigest()[:8])
+        times[text] += 1
+    return tuple(marks)
+
+
 def _changes(original: str) -> Iterator[tuple[int, str, str]]:
     """(line, operator, source) of each change that the operators in force make outside of annotations."""
     tree, unread = get_ast(original), _annotations(original)

@@ -1,4 +1,4 @@
-"""Each mutant before the tests that run its function, in a fork of a process that has collected them.
+"""Each mutant before the tests that run its line, in a fork of a process that has collected them.
 
 A fork costs milliseconds where a new pytest costs seconds. A chart is judged by the rules that it names
 alone, unless it needs the others; the first test that fails ends the trial.
@@ -21,14 +21,16 @@ import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, field
+from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import hypothesis
 import pytest
 from _pytest.runner import runtestprotocol
 
-from tests.mutation.graft import graft, import_instead, living_functions, place_of
-from tests.mutation.mutant import ROOT, SETTINGS, Mutant
+from tests.mutation.graft import graft, import_instead, lines_of, living_functions, place_of
+from tests.mutation.mutant import ROOT, SETTINGS, Mutant, marks_of
 
 LEAST_CPU_S = 2.0
 TIMES_THE_USUAL = 10
@@ -50,7 +52,7 @@ hypothesis.settings.register_profile(
 
 @dataclass(slots=True)
 class Survey:
-    """What the tests do without any mutant: which functions each runs, and for how long."""
+    """What the tests do without any mutant: which lines each runs, and for how long."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     runs: dict[str, list[str]] = field(default_factory=dict)
@@ -59,9 +61,15 @@ class Survey:
     contents: dict[str, str] = field(default_factory=dict)
     """A digest of each test, so that only new and changed ones are surveyed again."""
 
-    def tests_of(self, places: Iterable[str]) -> list[str]:
-        """The tests that run any of these functions, the quickest first."""
-        wanted = set(places)
+    def tests_of_mutant(self, mutant: Mutant, functions: Iterable[CodeType]) -> list[str]:
+        """The tests of its line; where none runs that (not every line has code), those of its function."""
+        marks = marks_of(mutant.path)
+        numbers = {number for function in functions for number in lines_of(function)}
+        return self.tests_of([marks[mutant.line - 1]]) or self.tests_of(marks[n - 1] for n in numbers)
+
+    def tests_of(self, lines: Iterable[str]) -> list[str]:
+        """The tests that run any of these lines, the quickest first."""
+        wanted = set(lines)
         found = [test for test, ran in self.runs.items() if wanted.intersection(ran)]
         return sorted(found, key=lambda test: self.seconds[test])
 
@@ -74,19 +82,56 @@ class Verdict:
     by: str = ""
 
 
+OURS = (str(ROOT / "streamproc/core"), str(ROOT / "streamproc/rules"))
+MOST_CALLS = 1_000
+"""Of one function in one test whose lines are noted; noting costs far more than running."""
+
+
 @contextlib.contextmanager
 def noting_functions(into: set[str]) -> Iterator[None]:
     """Note each function of `core` and `rules` that is called."""
-    ours = (str(ROOT / "streamproc/core"), str(ROOT / "streamproc/rules"))
-    seen: set[object] = set()
 
     def note(frame: Any, event: str, _: object) -> None:
         code = frame.f_code
-        if event == "call" and code not in seen:
-            seen.add(code)
-            if code.co_filename.startswith(ours) and code.co_flags & inspect.CO_OPTIMIZED:
-                into.add(place_of(code))
+        if code.co_filename.startswith(OURS) and code.co_flags & inspect.CO_OPTIMIZED:
+            into.add(place_of(code))
 
+    with _tracing(note):
+        yield
+
+
+@contextlib.contextmanager
+def noting_lines(into: set[str]) -> Iterator[None]:
+    """Note each line of `core` and `rules` that is run, in a function's first calls."""
+    calls: dict[CodeType, int] = {}
+    lines: dict[str, set[int]] = {}
+
+    def note(frame: Any, event: str, _: object) -> Any:
+        code = frame.f_code
+        left = calls.get(code)
+        if left is None:
+            left = MOST_CALLS if code.co_filename.startswith(OURS) else 0
+        if not left:
+            calls[code] = 0
+            return None
+        calls[code] = left - 1
+        ran = lines.setdefault(code.co_filename, set())
+
+        def step(frame: Any, event: str, _: object) -> Any:
+            ran.add(frame.f_lineno)
+            return step
+
+        return step
+
+    with _tracing(note):
+        yield
+    for path, ran in lines.items():
+        marks = marks_of(str(Path(path).relative_to(ROOT)))
+        into.update(sys.intern(marks[number - 1]) for number in ran)
+
+
+@contextlib.contextmanager
+def _tracing(note: Any) -> Iterator[None]:
     sys.settrace(note)
     try:
         yield
@@ -159,11 +204,14 @@ class Surveyor(Court):
         tell(self._out, astuple(survey))
 
     def _passes(self, test: str, survey: Survey) -> bool:
+        """Run it twice: to know its time, and, as that takes several times as long, its lines."""
         ran: set[str] = set()
         began = time.process_time()
-        with noting_functions(ran):
-            failed = self.fails(test)
-        survey.seconds[test], survey.runs[test] = time.process_time() - began, sorted(ran)
+        failed = self.fails(test)
+        survey.seconds[test] = time.process_time() - began
+        with noting_lines(ran):
+            self.fails(test)
+        survey.runs[test] = sorted(ran)
         return not failed
 
 
@@ -190,7 +238,7 @@ class Judge(Court):
         living = living_functions()
         gc.freeze()
         for mutant, pairs in self._grafts:
-            tests = self._survey.tests_of(place_of(before) for before, _ in pairs)
+            tests = self._survey.tests_of_mutant(mutant, [before for before, _ in pairs])
             tests.sort(key=lambda test: -self._kills[test])
             verdict = in_a_fork(lambda out, p=pairs, t=tests: self._try(p, living, t, out))
             self._kills[verdict.by] += 1

@@ -1,0 +1,201 @@
+"""When a trend's answer is to be asked again, against the instant that a slow judge works out.
+
+The judge knows no slopes: it looks at each ms until an end of the window meets the end of a sample's
+stretch, and adds the bound that no value can beat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from math import ceil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from naive_trend import NaiveTrend
+
+from streamproc.core.finding import NEVER, State
+from streamproc.core.trend import SampleId, Trend, WindowSamples
+
+laws = settings(max_examples=300, deadline=None, print_blob=True, derandomize=False)
+LOW, HIGH, LIMIT = 0, 10, 5
+DEVICE = SampleId("MON-1", "b1", 1)
+
+samples = st.lists(
+    st.tuples(st.integers(0, 12), st.integers(LOW, HIGH), st.integers(1, 25)), min_size=1, max_size=10
+).map(
+    lambda gaps: [
+        (sum(g for g, _, _ in gaps[: n + 1]), value, hold) for n, (_, value, hold) in enumerate(gaps)
+    ]
+)
+"""(ms, value, hold) in order of time."""
+spans = st.lists(st.integers(1, 40), min_size=1, max_size=2, unique=True)
+later = st.lists(st.integers(0, 30), min_size=1, max_size=4).map(
+    lambda gaps: [sum(gaps[: n + 1]) for n in range(len(gaps))]
+)
+shares = st.sampled_from([0.05, 0.333, 0.5, 0.8, 1.0])
+
+
+def turns_after(state_at: Callable[[int], State], naive: NaiveTrend, at_ms: int, span_ms: int) -> int | None:
+    """After how many ms the state differs, or an end of the window meets that of a stretch; None: never."""
+    edges = {edge for since, until, _ in naive.stretches() for edge in (since, until)}
+    met = [edge - end for edge in edges for end in (at_ms, at_ms - span_ms) if edge > end]
+    if not met:
+        return None
+    now = state_at(at_ms)
+    return next((ms for ms in range(1, min(met)) if state_at(at_ms + ms) is not now), min(met))
+
+
+def part(share: float, span_ms: int) -> int:
+    return ceil(Fraction(str(share)) * span_ms)
+
+
+class Both:
+    """A trend and its judge, told the same."""
+
+    def __init__(self, telemetry: list[tuple[int, int, int]], bits: bool = False) -> None:
+        self.trend, self.naive = Trend(1_000, LOW, HIGH), NaiveTrend()
+        for time_ms, value, hold_ms in telemetry:
+            self.trend.add(time_ms, value % 2 if bits else value, hold_ms, DEVICE)
+            self.naive.add(time_ms, value % 2 if bits else value, hold_ms)
+        self.newest_ms = telemetry[-1][0]
+        values = [value for _, value, _ in self.naive.samples]
+        self.lowest, self.highest = min(values), max(values)
+
+    def mean(self, at_ms: int, span_ms: int, share: float, above: bool) -> Callable[[int], State]:
+        def state_at(ms: int) -> State:
+            area, held_ms = self.naive.window(ms, span_ms)
+            if held_ms < part(share, span_ms):
+                return State.UNKNOWN
+            over, under = area > LIMIT * held_ms, area < LIMIT * held_ms
+            return State.MET if (over if above else under) else State.NOT_MET
+
+        return state_at
+
+
+@pytest.mark.parametrize("above", [False, True])
+@laws
+@given(samples, spans, shares, later)
+def test_a_mean_is_asked_again_when_it_may_turn(
+    above: bool, telemetry: list[tuple[int, int, int]], lengths: list[int], share: float, waits: list[int]
+) -> None:
+    both = Both(telemetry)
+    for at_ms in (both.newest_ms + wait for wait in waits):
+        for span_ms in lengths:
+            ask = both.trend.mean_above if above else both.trend.mean_below
+            finding = ask("mean", LIMIT, at_ms, span_ms, share)
+            state_at = both.mean(at_ms, span_ms, share, above)
+            area, held_ms = both.naive.window(at_ms, span_ms)
+            spare_ms = held_ms - part(share, span_ms)
+            assert finding.state is state_at(at_ms)
+            if not finding.known:
+                comes = NEVER if both.naive.now(at_ms) is None else at_ms - spare_ms
+                assert (finding.until_ms, finding.firm_ms) == (comes, at_ms - spare_ms)
+                assert (
+                    finding.clauses[0].why
+                    == f"only {held_ms / span_ms:.0%} of {span_ms // 1000} s is covered"
+                )
+                continue
+            excess = area - LIMIT * held_ms
+            within = min(abs(excess - above) // (2 * (HIGH - LIMIT)), spare_ms)
+            step = turns_after(state_at, both.naive, at_ms, span_ms)
+            assert finding.until_ms == (NEVER if step is None else at_ms + max(step, within, 1))
+            seen = 2 * max(both.highest - LIMIT, LIMIT - both.lowest, 1)
+            assert finding.firm_ms == at_ms + min(abs(excess) // seen, spare_ms)
+            assert finding.clauses[0].value == area / held_ms / 1000
+            assert finding.clauses[0].limit == LIMIT / 1000
+
+
+@laws
+@given(samples, spans, shares, later)
+def test_coverage_is_asked_again_when_it_may_turn(
+    telemetry: list[tuple[int, int, int]], lengths: list[int], share: float, waits: list[int]
+) -> None:
+    both = Both(telemetry)
+    for at_ms in (both.newest_ms + wait for wait in waits):
+        for span_ms in lengths:
+            finding = both.trend.coverage_at_least("coverage", share, at_ms, span_ms)
+            spare_ms = both.naive.window(at_ms, span_ms)[1] - part(share, span_ms)
+            state_at = lambda ms, s=span_ms: both.naive.coverage_at_least(share, ms, s)  # noqa: E731
+            assert finding.state is state_at(at_ms)
+            assert finding.firm_ms == at_ms + abs(spare_ms)
+            assert finding.clauses[0].value == both.naive.window(at_ms, span_ms)[1] / span_ms
+            if finding.met:
+                step = turns_after(state_at, both.naive, at_ms, span_ms)
+                assert finding.until_ms == (NEVER if step is None else at_ms + max(step, spare_ms, 1))
+            else:
+                holds = both.naive.now(at_ms) is not None
+                assert finding.until_ms == (at_ms - spare_ms if holds else NEVER)
+
+
+@laws
+@given(samples, spans, st.integers(0, 120), later)
+def test_an_amount_is_asked_again_when_it_may_turn(
+    telemetry: list[tuple[int, int, int]], lengths: list[int], limit: int, waits: list[int]
+) -> None:
+    both = Both(telemetry)
+    for at_ms in (both.newest_ms + wait for wait in waits):
+        for span_ms in lengths:
+            finding = both.trend.area_at_least("area", limit, at_ms, span_ms, 4, "mg")
+            state_at = lambda ms, s=span_ms: both.naive.area_at_least(limit, ms, s)  # noqa: E731
+            assert finding.state is state_at(at_ms)
+            step = turns_after(state_at, both.naive, at_ms, span_ms)
+            assert finding.until_ms == (NEVER if step is None else at_ms + step)
+            clause = finding.clauses[0]
+            assert (clause.value, clause.limit) == (both.naive.window(at_ms, span_ms)[0] / 4, limit / 4)
+
+
+@pytest.mark.parametrize("above", [False, True])
+@laws
+@given(samples, spans, shares, later)
+def test_a_share_is_asked_again_when_it_may_turn(
+    above: bool, telemetry: list[tuple[int, int, int]], lengths: list[int], share: float, waits: list[int]
+) -> None:
+    """Every ms may add one or take one away: it is asked again when so many have passed as are wanting."""
+    both = Both(telemetry, bits=True)
+    for at_ms in (both.newest_ms + wait for wait in waits):
+        for span_ms in lengths:
+            ask = both.trend.share_above if above else both.trend.share_below
+            judge = both.naive.share_above if above else both.naive.share_below
+            finding, area = ask("share", share, at_ms, span_ms), both.naive.window(at_ms, span_ms)[0]
+            assert finding.state is judge(share, at_ms, span_ms)
+            exact = Fraction(str(share)) * span_ms
+            fewest = exact.numerator // exact.denominator + 1 if above else ceil(exact)
+            enough = area >= fewest
+            wanting_ms = area - fewest + 1 if enough else fewest - area
+            waits_ms = at_ms + wanting_ms
+            assert finding.until_ms == (waits_ms if enough or both.naive.now(at_ms) else NEVER)
+            assert (finding.clauses[0].value, finding.clauses[0].limit) == (area / span_ms, share)
+
+
+@laws
+@given(samples, st.integers(0, 200))
+def test_the_value_of_an_instant_also_of_a_past_one(
+    telemetry: list[tuple[int, int, int]], at_ms: int
+) -> None:
+    both = Both(telemetry)
+    assert both.trend.now(at_ms) == both.naive.now(at_ms)
+    ends = [until for since, until, _ in both.naive.stretches() if since <= at_ms < until]
+    if at_ms >= both.newest_ms:
+        assert both.trend.holds_until(at_ms) == (ends[0] if ends else NEVER)
+
+
+@laws
+@given(samples, st.integers(0, 40), later)
+def test_a_window_names_its_samples_and_the_one_that_held_at_its_start(
+    telemetry: list[tuple[int, int, int]], span_ms: int, waits: list[int]
+) -> None:
+    """Where none is in it and none held, the newest is named: it is the one that no longer speaks."""
+    trend = Trend(1_000, LOW, HIGH)
+    for number, (time_ms, value, hold_ms) in enumerate(telemetry):
+        trend.add(time_ms, value, hold_ms, SampleId("MON-1", "b1", number))
+    at_ms = telemetry[-1][0] + waits[0]
+    start_ms, before = at_ms - span_ms, [n for n, s in enumerate(telemetry) if s[0] <= at_ms - span_ms]
+    inside = [number for number, sample in enumerate(telemetry) if sample[0] > start_ms]
+    held = [number for number in before[-1:] if sum(telemetry[number][::2]) > start_ms or not inside]
+    named = [*held, *inside]
+    first, last = SampleId("MON-1", "b1", named[0]), SampleId("MON-1", "b1", named[-1])
+    assert trend.samples(at_ms, span_ms) == WindowSamples(len(named), first, last)
+    assert Trend(1_000, LOW, HIGH).samples(at_ms, span_ms) == WindowSamples(0, None, None)
+    assert trend.newest() == telemetry[-1][:2]
