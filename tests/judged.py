@@ -45,9 +45,16 @@ class Witness:
             if answers != self.last:
                 self.last = answers
                 self.lines += _moment(chart, judgement)
-            return judgement
+            return _restless(judgement)
 
         return replace(rule, judge=judge)
+
+
+def _restless(judgement: Judgement) -> Judgement:
+    """The same, to be asked at every sample: when an answer is first seen is no matter of how seldom the bed
+    need ask."""
+    first, *others = judgement.levels
+    return replace(judgement, levels=(replace(first, when=replace(first.when, firm_ms=0)), *others))
 
 
 def _answers(finding: Finding) -> object:
