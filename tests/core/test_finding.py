@@ -21,7 +21,7 @@ from streamproc.core.sight import DOSE, MAP_NOW
 MET, NOT, UNKNOWN = State.MET, State.NOT_MET, State.UNKNOWN
 
 
-def answer(state: State, until_ms: int = NEVER, firm_ms: int = NEVER) -> Finding:
+def answer(state: State, until_ms: int = NEVER, firm_ms: int | None = None) -> Finding:
     if state is UNKNOWN:
         return unknown("x", "nothing was heard", until_ms, firm_ms, saw=DOSE)
     return found("x", state is MET, until_ms, firm_ms=firm_ms, value=1, saw=DOSE)
@@ -57,11 +57,10 @@ def test_the_opposite_of_unknown_is_unknown_unless_it_fails_closed(
 
 
 def test_what_decides_stands_as_long_as_one_that_decides_does() -> None:
-    """Two that decide alike: the later deadline. A part that a sample may turn is firm only until then, and
-    no longer than it stands at all."""
+    """Two that decide alike: the later deadline of either kind, whatever the others' are."""
     early, late = answer(NOT, 100, 60), answer(NOT, 200, 250)
     together = all_of(early, late, answer(MET, 10, 10), answer(UNKNOWN, 20, 20))
-    assert (together.until_ms, together.firm_ms) == (200, 200)
+    assert (together.until_ms, together.firm_ms) == (200, 250)
     assert all_of(early, answer(MET, 10, 10)).firm_ms == 60
 
 
@@ -80,11 +79,8 @@ def test_a_negation_stands_as_long_as_what_it_negates() -> None:
 
 def test_an_answer_can_be_asked_about_earlier_and_never_later() -> None:
     finding = answer(MET, 100, 60)
-    assert (finding.until(50).until_ms, finding.until(150).until_ms, finding.until(50).firm_ms) == (
-        50,
-        100,
-        60,
-    )
+    asked = [finding.until(at_ms) for at_ms in (50, 80, 150)]
+    assert [(each.until_ms, each.firm_ms) for each in asked] == [(50, 50), (80, 60), (100, 60)]
     with_other = finding.asked_with(answer(UNKNOWN, 80, 70))
     assert (with_other.state, with_other.until_ms, with_other.firm_ms) == (MET, 80, 60)
     with_other = finding.asked_with(answer(UNKNOWN, 180, 40))
@@ -92,6 +88,15 @@ def test_an_answer_can_be_asked_about_earlier_and_never_later() -> None:
     kept = negated(finding)
     assert kept.until(50).opposite
     assert kept.asked_with(answer(MET)).opposite
+
+
+@pytest.mark.parametrize("state", State)
+def test_an_answer_without_map_is_firm_until_it_is_due(state: State) -> None:
+    assert (answer(state, 100).firm_ms, answer(state).firm_ms, answer(state, 100, 0).firm_ms) == (
+        100,
+        NEVER,
+        0,
+    )
 
 
 def test_only_an_answer_is_known_and_only_a_met_one_is_met() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from naive_trend import NaiveTrend
 
 from streamproc.core.finding import NEVER, State
+from streamproc.core.sight import Of, sight
 from streamproc.core.trend import SampleId, Trend, WindowSamples
 
 laws = settings(max_examples=300, deadline=None, print_blob=True, derandomize=False)
@@ -63,6 +64,15 @@ class Both:
         values = [value for _, value, _ in self.naive.samples]
         self.lowest, self.highest = min(values), max(values)
 
+    def mean_firm_ms(self, at_ms: int, excess: int, above: bool) -> int:
+        """Until when a mean of values like these, held throughout, can't turn: what comes in is at worst the
+        one extreme, what leaves the other."""
+        if self.lowest >= LIMIT + above or self.highest < LIMIT + above:
+            return NEVER
+        low, high = min(self.lowest, LIMIT), max(self.highest, LIMIT)
+        worst = high - self.lowest if excess > 0 else self.highest - low
+        return at_ms + abs(excess) // worst
+
     def mean(self, at_ms: int, span_ms: int, share: float, above: bool) -> Callable[[int], State]:
         def state_at(ms: int) -> State:
             area, held_ms = self.naive.window(ms, span_ms)
@@ -101,8 +111,7 @@ def test_a_mean_is_asked_again_when_it_may_turn(
             within = min(abs(excess - above) // (2 * (HIGH - LIMIT)), spare_ms)
             step = turns_after(state_at, both.naive, at_ms, span_ms)
             assert finding.until_ms == (NEVER if step is None else at_ms + max(step, within, 1))
-            seen = 2 * max(both.highest - LIMIT, LIMIT - both.lowest, 1)
-            assert finding.firm_ms == at_ms + min(abs(excess) // seen, spare_ms)
+            assert finding.firm_ms == both.mean_firm_ms(at_ms, excess, above)
             assert finding.clauses[0].value == area / held_ms / 1000
             assert finding.clauses[0].limit == LIMIT / 1000
 
@@ -119,7 +128,7 @@ def test_coverage_is_asked_again_when_it_may_turn(
             spare_ms = both.naive.window(at_ms, span_ms)[1] - part(share, span_ms)
             state_at = lambda ms, s=span_ms: both.naive.coverage_at_least(share, ms, s)  # noqa: E731
             assert finding.state is state_at(at_ms)
-            assert finding.firm_ms == at_ms + abs(spare_ms)
+            assert finding.firm_ms == (NEVER if finding.met else finding.until_ms)
             assert finding.clauses[0].value == both.naive.window(at_ms, span_ms)[1] / span_ms
             if finding.met:
                 step = turns_after(state_at, both.naive, at_ms, span_ms)
@@ -199,3 +208,20 @@ def test_a_window_names_its_samples_and_the_one_that_held_at_its_start(
     assert trend.samples(at_ms, span_ms) == WindowSamples(len(named), first, last)
     assert Trend(1_000, LOW, HIGH).samples(at_ms, span_ms) == WindowSamples(0, None, None)
     assert trend.newest() == telemetry[-1][:2]
+
+
+@laws
+@given(samples, spans, shares)
+def test_without_map_an_answer_is_firm_until_it_is_due(
+    telemetry: list[tuple[int, int, int]], lengths: list[int], share: float
+) -> None:
+    """Only of MAP is it known which samples are ordinary."""
+    trend = Trend(1_000, LOW, HIGH, Of.SYSTOLIC)
+    for sample in telemetry:
+        trend.add(*sample, DEVICE)
+    for span_ms in lengths:
+        mean = trend.mean_below("mean", LIMIT, telemetry[-1][0], span_ms, share)
+        covered = trend.coverage_at_least("coverage", share, telemetry[-1][0], span_ms)
+        assert (mean.firm_ms == mean.until_ms) or not mean.known
+        assert covered.firm_ms == covered.until_ms
+        assert mean.saw == covered.saw == sight(Of.SYSTOLIC, "", span_ms)
