@@ -248,12 +248,12 @@ class ServerLink:
         """Give up a client that has been silent for one and a half times its keepalive."""
         if not self._open:
             return
-        silent_s = self.broker.world.now_s - self._heard_s
-        if silent_s >= 1.5 * self._keepalive_s:
+        world, due_s = self.broker.world, self._heard_s + 1.5 * self._keepalive_s
+        if world.now_s >= due_s:
             self.cable.hang_up()
             self.hung_up()
         else:
-            self.broker.world.after(1.5 * self._keepalive_s - silent_s, self._watch)
+            world.at(due_s, self._watch)  # that instant itself: a rest of a delay may be too small to pass
 
     def _subscribe(self, packet: mqtt5.SubscribePacket) -> None:
         assert self.session is not None

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+AT_ONCE_MOST = 100_000
+"""More than this at one instant is a loop that never ends."""
+
 
 @dataclass(slots=True)
 class World:
@@ -25,6 +28,7 @@ class World:
     _trace: Any = field(default_factory=hashlib.sha256)
     keep_trace: bool = False
     told: list[str] = field(default_factory=list)
+    _at_once: int = 0
 
     def chance(self, of: str) -> random.Random:
         """A source of chance of its own for each part, so that one part's faults don't change another's."""
@@ -46,6 +50,8 @@ class World:
                 self.now_s = max(self.now_s, deadline_s)
                 return
             when_s, _, act = heapq.heappop(self._to_come)
+            self._at_once = self._at_once + 1 if when_s == self.now_s else 0
+            assert self._at_once < AT_ONCE_MOST, f"time stands still at {when_s!r} s, before {act}"
             self.now_s = when_s
             act()
 
