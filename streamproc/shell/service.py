@@ -48,6 +48,7 @@ from streamproc.shell.outbox import Outbox, Outgoing
 from streamproc.shell.relive import judge_as_begun
 from streamproc.shell.snapshot import snapshot_of
 from streamproc.shell.tally import Tally
+from streamproc.shell.turns import Turns
 from streamproc.shell.watch import Watch
 from streamproc.wire import WILL, Rejected, Topics, dead_letter, encode, own, rfc3339
 from streamproc.wire.alerting import Heartbeat
@@ -126,7 +127,7 @@ class Service:
     _early: list[Delivery] = field(default_factory=list)
     _committed: bool = False
     _heartbeat: Every = field(init=False)
-    _bed_states: Every = field(init=False)
+    _turns: Turns = field(init=False)
     _dead_letters: Allowance = field(init=False)
     _complaints: Every = field(default_factory=lambda: Every(COMPLAINTS_S))
     _told_refused: Counter[Reason] = field(default_factory=Counter)
@@ -146,7 +147,7 @@ class Service:
             self._delivered,
         )
         self._heartbeat = Every(settings.alerts.heartbeat_s)
-        self._bed_states = Every(settings.alerts.bed_state_s)
+        self._turns = Turns(settings.alerts.bed_state_s)
         self._dead_letters = Allowance(settings.limits.dead_letters_per_s)
 
     # what a scrape reads
@@ -222,7 +223,6 @@ class Service:
             self.clock = clock_from(self.settings.clock.source, self.ward.clock_ms or 0, self.machine.wall_s)
             self.connection = self._new_connection()
             self.intake.on_rejected = self._answer_rejected
-            self._bed_states.due(self.machine.steady_s())  # first be ready, then paint every bed
             self.running = True
             async with self.connection:
                 try:
@@ -304,6 +304,7 @@ class Service:
             self.meters.count_alert(change)
             self.on_change(change)
             self.outbox.put(change)
+            self._turns.hurry(change.bed)
             _log.info(
                 "alert_changed",
                 bed=change.bed,
@@ -441,8 +442,8 @@ class Service:
             self.outbox.send(self.connection, now_ms)
         if self.connection.connected and self._heartbeat.due(now_s):
             self._send(self.topics.status, self._beat("running" if self.failure is None else "failing"))
-        if self.connection.connected and self._bed_states.due(now_s):
-            self._send_bed_states()
+        if self.connection.connected:
+            self._send_bed_states(now_s)
         if self._complaints.due(now_s):
             self._complain()
 
@@ -488,13 +489,14 @@ class Service:
         if self.connection.publish_room > RESERVED_FOR_ALERTS:
             self.connection.publish(topic, encode(message), retain=True)
 
-    def _send_bed_states(self) -> None:
-        """Beds whose state is due; a bed that nothing happened to is told again all the same."""
-        for name, bed in self.ward.beds.items():
+    def _send_bed_states(self, now_s: float) -> None:
+        """Beds whose turn it is; a bed that nothing happened to is told again all the same."""
+        for name in self._turns.take(self.ward.beds, now_s):
             if self.connection.publish_room <= RESERVED_FOR_ALERTS:
                 self.meters.bed_states_withheld += 1
                 continue
-            self.connection.publish(self.topics.bed(name), encode(bed_state(bed)), retain=True)
+            state = encode(bed_state(self.ward.beds[name]))
+            self.connection.publish(self.topics.bed(name), state, retain=True)
 
     def _answer_rejected(self, rejected: Rejected, message: Message, received_ms: int) -> None:
         self.handed_in.refuse(message, rejected)

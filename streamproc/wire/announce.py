@@ -1,4 +1,7 @@
-"""From the core's changes and beds to the contract's messages: names and units, no decisions."""
+"""From the core's changes and beds to the contract's messages: names and units, no decisions.
+
+An alert is checked as it is made, since it goes out once and must be right; a bed's state is not.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +17,27 @@ from streamproc.core.evidence import Evidence as CoreEvidence
 from streamproc.core.finding import Clause, Figure, Finding, State
 from streamproc.core.observations import Reading
 from streamproc.core.trend import SampleId
-from streamproc.wire.alerting import (
-    AlertEvent,
-    AlertPayload,
-    BedState,
-    ChannelProvenance,
-    ChannelState,
-    Citation,
-    ClauseEvidence,
-    ClauseState,
-    DoseState,
-    Evidence,
-    NoticedProvenance,
-    ObservationProvenance,
-    OpenAlert,
-    PressureState,
-    Provenance,
-    SampleRef,
-    Samples,
-    WeaningState,
-    WindowState,
-)
+from streamproc.wire import alerting
+from streamproc.wire.alerting import AlertEvent, AlertPayload, Citation
 from streamproc.wire.instant import rfc3339
+from streamproc.wire.unchecked import checked, unchecked
+
+BedState = unchecked(alerting.BedState)
+ChannelProvenance = unchecked(alerting.ChannelProvenance)
+ChannelState = unchecked(alerting.ChannelState)
+ClauseEvidence = unchecked(alerting.ClauseEvidence)
+ClauseState = unchecked(alerting.ClauseState)
+DoseState = unchecked(alerting.DoseState)
+Evidence = unchecked(alerting.Evidence)
+NoticedProvenance = unchecked(alerting.NoticedProvenance)
+ObservationProvenance = unchecked(alerting.ObservationProvenance)
+OpenAlert = unchecked(alerting.OpenAlert)
+PressureState = unchecked(alerting.PressureState)
+Provenance = unchecked(alerting.Provenance)
+SampleRef = unchecked(alerting.SampleRef)
+Samples = unchecked(alerting.Samples)
+WeaningState = unchecked(alerting.WeaningState)
+WindowState = unchecked(alerting.WindowState)
 
 STATE_WINDOWS_S = (300, 900)
 """The means that a bed's state shows."""
@@ -90,9 +92,9 @@ def _time(at_ms: int | None) -> str | None:
     return None if at_ms is None else rfc3339(at_ms)
 
 
-def evidence_shown(evidence: CoreEvidence) -> Evidence:
+def evidence_shown(evidence: CoreEvidence) -> alerting.Evidence:
     """What an alert was decided from, as the contract has it."""
-    return Evidence(**_shown(evidence))
+    return checked(alerting.Evidence, Evidence(**_shown(evidence)))
 
 
 def _shown(evidence: CoreEvidence) -> dict[str, Any]:
@@ -111,12 +113,16 @@ def _shown(evidence: CoreEvidence) -> dict[str, Any]:
     return shown
 
 
-def clauses_shown(chart: Chart, finding: Finding) -> list[ClauseState]:
+def clauses_shown(chart: Chart, finding: Finding) -> list[alerting.ClauseState]:
     """Every comparison of a finding, with its figures and what it looked at."""
+    return [checked(alerting.ClauseState, clause) for clause in _clauses(chart, finding)]
+
+
+def _clauses(chart: Chart, finding: Finding) -> list[alerting.ClauseState]:
     return [_clause(chart, clause, wanted) for clause, wanted in finding.asked()]
 
 
-def _clause(chart: Chart, clause: Clause, wanted: bool) -> ClauseState:
+def _clause(chart: Chart, clause: Clause, wanted: bool) -> alerting.ClauseState:
     return ClauseState(
         name=clause.name,
         state=clause.state.value,
@@ -134,7 +140,7 @@ def _plain(figure: Figure | None) -> float | str | None:
     return figure if figure is None or isinstance(figure, str) else float(figure)
 
 
-def _clause_evidence(chart: Chart, clause: Clause) -> ClauseEvidence:
+def _clause_evidence(chart: Chart, clause: Clause) -> alerting.ClauseEvidence:
     seen = seen_by(chart, clause.saw)
     noticed = [NoticedProvenance(time=rfc3339(n.time_ms), what=n.what, device=n.device) for n in seen.noticed]
     return ClauseEvidence(
@@ -145,7 +151,7 @@ def _clause_evidence(chart: Chart, clause: Clause) -> ClauseEvidence:
     )
 
 
-def _observed(reading: Reading) -> ObservationProvenance:
+def _observed(reading: Reading) -> alerting.ObservationProvenance:
     sample = reading.sample
     return ObservationProvenance(
         kind=reading.kind.value,
@@ -156,13 +162,13 @@ def _observed(reading: Reading) -> ObservationProvenance:
     )
 
 
-def _ref(sample: SampleId | None) -> SampleRef | None:
+def _ref(sample: SampleId | None) -> alerting.SampleRef | None:
     if sample is None:
         return None
     return SampleRef(device=sample.device, boot=sample.boot, seq=sample.seq)
 
 
-def _channel(channel: ChannelEvidence) -> ChannelProvenance:
+def _channel(channel: ChannelEvidence) -> alerting.ChannelProvenance:
     reported = rfc3339(channel.reported_ms)
     weight = None
     if channel.weight_kg is not None:
@@ -182,13 +188,13 @@ def _channel(channel: ChannelEvidence) -> ChannelProvenance:
     )
 
 
-def _charted(quantity: Quantity | None, time: str) -> Provenance | None:
+def _charted(quantity: Quantity | None, time: str) -> alerting.Provenance | None:
     if quantity is None:
         return None
     return Provenance(value=quantity.value, unit=quantity.unit, source="pump", time=time)
 
 
-def bed_state(bed: Bed) -> BedState:
+def bed_state(bed: Bed) -> alerting.BedState:
     """The bed as a wall display shows it, as of the instant up to which it was judged."""
     chart = bed.chart
     context = chart.context
@@ -207,7 +213,7 @@ def bed_state(bed: Bed) -> BedState:
     )
 
 
-def _pressure(chart: Chart) -> PressureState | None:
+def _pressure(chart: Chart) -> alerting.PressureState | None:
     pressure = chart.pressure
     newest = pressure.trend.newest()
     if newest is None or pressure.source is None:
@@ -217,7 +223,7 @@ def _pressure(chart: Chart) -> PressureState | None:
     return PressureState(value=value / MILLI, source=pressure.source, time=rfc3339(at_ms), fresh=fresh)
 
 
-def _dose(chart: Chart) -> DoseState | None:
+def _dose(chart: Chart) -> alerting.DoseState | None:
     dose = chart.dose
     if dose is None:
         return None
@@ -228,7 +234,7 @@ def _dose(chart: Chart) -> DoseState | None:
     )
 
 
-def _window(chart: Chart, seconds: int) -> WindowState:
+def _window(chart: Chart, seconds: int) -> alerting.WindowState:
     window = chart.pressure.trend.window(chart.now_ms, seconds * 1000)
     coverage = window.held_ms / window.span_ms
     mean = round(window.area / window.held_ms / MILLI, 3) if window.held_ms else None
@@ -236,7 +242,7 @@ def _window(chart: Chart, seconds: int) -> WindowState:
     return WindowState(seconds=seconds, value=mean, coverage=round(coverage, 6), evaluable=evaluable)
 
 
-def _weaning(bed: Bed) -> WeaningState | None:
+def _weaning(bed: Bed) -> alerting.WeaningState | None:
     """WEAN-READY's own finding, clause by clause; None where the site has the rule off."""
     rule = next((rule for rule in bed.rules if rule.id == "WEAN-READY"), None)
     if rule is None:
@@ -246,7 +252,7 @@ def _weaning(bed: Bed) -> WeaningState | None:
     return WeaningState(
         eligible=finding.met,
         reasons=reasons_against(finding),
-        clauses=clauses_shown(bed.chart, finding),
+        clauses=_clauses(bed.chart, finding),
         next_ug_per_kg_min=lower,
     )
 
@@ -277,7 +283,7 @@ def figure(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _channels(chart: Chart) -> list[ChannelState]:
+def _channels(chart: Chart) -> list[alerting.ChannelState]:
     return [
         ChannelState(
             channel=name,
@@ -291,7 +297,7 @@ def _channels(chart: Chart) -> list[ChannelState]:
     ]
 
 
-def _open_alerts(bed: Bed) -> list[OpenAlert]:
+def _open_alerts(bed: Bed) -> list[alerting.OpenAlert]:
     return [
         OpenAlert(
             alert_id=alert.alert_id,

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 
+import msgspec
+from msgspec import Struct
+
 from streamproc.core.reason import Reason
 from streamproc.wire.alerting import DeadLetter, Lost
 from streamproc.wire.fields import Message
@@ -15,10 +18,13 @@ from streamproc.wire.instant import rfc3339
 
 DEAD_LETTER_PAYLOAD_BYTES = 1024
 DEAD_LETTER_TEXT_LENGTH = 512
+_as_json = msgspec.json.Encoder().encode
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message | Struct) -> bytes:
     """The message as it goes over the wire, or as one line of a file without its end."""
+    if isinstance(message, Struct):
+        return _as_json(message)
     return message.__pydantic_serializer__.to_json(message, exclude_unset=message.absent_when_unset)
 
 

@@ -14,6 +14,7 @@ from streamproc.wire.rejected import Refused, shown
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+SECOND_MS = 1000
 SECOND = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 PART = re.compile(r"(?:\.([0-9]{1,6}))?Z")
 SECOND_CHARACTERS = len("2026-11-23T08:15:02")
@@ -22,8 +23,13 @@ RIGHT_TIME = "an existing time since 1970 in RFC 3339 with Z, such as 2026-11-23
 
 def rfc3339(time_ms: int) -> str:
     """The time as every message of ours carries it: always three decimals, always `Z`."""
-    moment = EPOCH + time_ms * MILLISECOND
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    second, part_ms = divmod(time_ms, SECOND_MS)
+    return f"{_second(second)}.{part_ms:03}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second(second: int) -> str:
+    return (EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat()
 
 
 def instant_ms(text: str, field: str = "time") -> int:

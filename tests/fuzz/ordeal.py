@@ -19,6 +19,7 @@ from streamproc.shell.journal import Message as Recorded
 from streamproc.shell.packets import Delivery
 from streamproc.shell.service import from_outside
 from streamproc.wire import Decoder, Rejected, dead_letter, encode
+from streamproc.wire.alerting import BedState
 from streamproc.wire.announce import alert_event, bed_state
 
 from .hostile import BEDS, Hostile, Message
@@ -123,7 +124,7 @@ class Ordeal:
         if self.batches % SHOWN_EVERY == 0:
             hostile.open_alerts = sorted(ward.open_alerts())
             for bed in ward.beds.values():
-                json.loads(encode(bed_state(bed)), parse_constant=_not_json)
+                BedState.model_validate_json(encode(bed_state(bed)))
         if self.batches % KEPT_EVERY == 0:
             self._restart()
 

@@ -147,7 +147,7 @@ async def test_a_wrong_configuration_changes_nothing_and_is_said(
 async def test_what_needs_a_restart_is_said_and_left_alone(site: Site) -> None:
     """The broker, the state folder and the limits stay as they were at the start."""
     await (await site.processor.start()).ready()
-    site.change("service.yaml", "bed_state_s: 5.0", "bed_state_s: 9.0")
+    site.change("service.yaml", "bed_state_s: 10.0", "bed_state_s: 9.0")
     told = await site.reload("configuration_needs_restart")
     assert told["sections"] == ["alerts"]
 
