@@ -95,7 +95,7 @@ def of_memory(size: Size) -> Iterator[Row]:
     held = memory.measure(size.memory_beds, size.days, memory.EVERY_S)
     print(memory.report(held), end="\n\n", flush=True)
     yield "a bed, 30 min of 1 Hz", "<= 64 KiB", "32 KiB", f"{held.bed_bytes / memory.KIB:.1f} KiB"
-    yield "a week / its second day", "flat", "", f"{held.week_over_second_day:.3f}"
+    yield "a bed on days 5 to 7 / on days 2 to 4", "flat", "", f"{held.growth:.2f}x"
 
 
 def of_scaling(size: Size) -> Iterator[Row]:

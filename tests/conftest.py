@@ -19,6 +19,11 @@ from streamproc.shell.broker import EmbeddedBroker, free_port
 _START_S = 20.0
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known that lets a person leave the loads out; nothing leaves them out by itself."""
+    config.addinivalue_line("markers", "load: puts a ward's load on the machine for a minute")
+
+
 def require_program(name: str, package: str) -> str:
     """The program's path; without it the test is skipped with the line that mends it, and fails in CI."""
     path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")

@@ -51,7 +51,8 @@ class MqttSettings:
     publish_in_flight_max: int = 500
     publish_answer_s: float = 30.0
     packet_max_bytes: int = 1 << 20
-    pending_max_bytes: int = 64 << 20
+    pending_max_bytes: int = 1 << 20
+    """Some 4,000 messages, less than a second of work: more would be late by the time it is taken over."""
 
 
 class Link(asyncio.Protocol):

@@ -6,17 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
 from .processor import Processor
 
 StartProcessor = Callable[..., Processor]
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known that lets a person leave the loads out; nothing leaves them out by itself."""
-    config.addinivalue_line("markers", "load: puts a ward's load on the machine for a minute")
 
 
 @pytest_asyncio.fixture
