@@ -76,10 +76,10 @@ def stepped_astray(chart: Chart, p: HrsStep, under_since_ms: int) -> Finding:
     one from before the profile was another protocol's."""
     step, alert = chart.course.by_rate.last, chart.alert("HRS-STEP")
     told = step is not None and alert.ended_ms is not None and step.at_ms <= alert.ended_ms
-    if step is None or step.at_ms < under_since_ms or not _up(step) or (told and not alert.open):
+    if step is None or step.at_ms < under_since_ms or _size_nano(step) < 0 or (told and not alert.open):
         return found("step up", False, value="none to judge", saw=LAST_STEP)
-    size = (_nano_mg_per_h(step.after) or 0) - (_nano_mg_per_h(step.before) or 0)
-    large, most = size > nano(p.step_max_mg_per_h), p.step_max_mg_per_h
+    size, most = _size_nano(step), p.step_max_mg_per_h
+    large = size > nano(most)
     waited_ms, least_s = since_last_ms(chart, step), p.interval_s
     soon = waited_ms < ms(least_s)
     return any_of(
@@ -118,7 +118,7 @@ def judge_response(chart: Chart, p: HrsResponse) -> Judgement:
 def step_is_due(chart: Chart, p: HrsResponse) -> Finding:
     """Whether the infusion has run for the time between steps since its start or its last change."""
     name, limit, changed_ms = "next step due", p.interval_s, last_change_ms(chart)
-    if not chart.course.under_way(chart.now_ms):
+    if changed_ms is None or not chart.course.under_way(chart.now_ms):
         return found(name, False, value="infusion over", limit=limit, unit="s", saw=LAST_STEP)
     due_ms, until_ms = changed_ms + ms(limit), chart.course.grace_ends_after(chart.now_ms)
     due, age_s = chart.now_ms >= due_ms, (chart.now_ms - changed_ms) / MILLI
@@ -126,14 +126,16 @@ def step_is_due(chart: Chart, p: HrsResponse) -> Finding:
     return found(name, due, asked_ms, value=age_s, limit=limit, unit="s", saw=LAST_STEP)
 
 
-def last_change_ms(chart: Chart) -> int:
-    """When the rate was last changed, or the infusion started."""
-    step, began_ms = chart.course.by_rate.last, chart.course.began_ms
-    return step.at_ms if step is not None else began_ms or 0
+def last_change_ms(chart: Chart) -> int | None:
+    """When the rate was last changed, or the infusion started; None before there was any."""
+    step = chart.course.by_rate.last
+    return chart.course.began_ms if step is None else step.at_ms
 
 
-def responded(chart: Chart, p: HrsStep | HrsResponse, baseline: int | None, since_ms: int) -> Finding:
+def responded(chart: Chart, p: HrsStep | HrsResponse, baseline: int | None, since_ms: int | None) -> Finding:
     """Whether, in a window wholly after the last change, MAP has risen enough or urine flows."""
+    if since_ms is None:
+        return found("window after the step", False, value="no infusion yet", saw=LAST_STEP)
     settled_ms = since_ms + ms(p.window_s)
     over, since_s = chart.now_ms >= settled_ms, (chart.now_ms - since_ms) / MILLI
     until_ms = NEVER if over else settled_ms
@@ -178,8 +180,18 @@ def _not_here(priority: Priority, profile: Finding) -> Judgement:
     return Judgement(levels=(Level(priority, profile),), clears=(other, other))
 
 
-def _up(step: Step) -> bool:
-    return (_nano_mg_per_h(step.after) or 0) > (_nano_mg_per_h(step.before) or 0)
+def _size_nano(step: Step) -> int:
+    """By how many 1e-9 mg/h a step by rate went up; below 0 where it went down."""
+    before, after = _rates_nano(step)
+    return after - before
+
+
+def _rates_nano(step: Step) -> tuple[int, int]:
+    """Before and after a step by rate, in 1e-9 mg/h; were one unknown, it would be no step."""
+    before, after = _nano_mg_per_h(step.before), _nano_mg_per_h(step.after)
+    assert before is not None
+    assert after is not None
+    return before, after
 
 
 def _nano_mg_per_h(dose: Dose) -> int | None:
@@ -198,20 +210,20 @@ def _told(rate: float | None) -> str:
 
 
 def word_step(chart: Chart, p: HrsStep, alert: Alert) -> Wording:
-    step, rate = chart.course.by_rate.last, rate_mg_per_h(chart)
-    before, after, waited_h = 0.0, rate or 0.0, 0.0
+    step, hours = chart.course.by_rate.last, p.interval_s / SECONDS_PER_HOUR
+    text, size = "Norepinephrine starts anew", None
     if step is not None:
-        before = (_nano_mg_per_h(step.before) or 0) / NANO
-        after = (_nano_mg_per_h(step.after) or 0) / NANO
+        before, after = (rate / NANO for rate in _rates_nano(step))
         waited_h = since_last_ms(chart, step) / MILLI / SECONDS_PER_HOUR
-    hours = p.interval_s / SECONDS_PER_HOUR
+        text = f"Norepinephrine {before:.4g} -> {after:.4g} mg/h, {waited_h:.2g} h after the last step"
+        size = _size_nano(step) / NANO
     return Wording(
-        text=f"Norepinephrine {before:.4g} -> {after:.4g} mg/h, {waited_h:.2g} h after the last step",
+        text=text,
         advice=(
             f"In hepatorenal syndrome increase by {p.step_max_mg_per_h:g} mg/h every {hours:g} h, no faster."
         ),
-        figure=_told(rate),
-        value=round(after - before, 9),
+        figure=_told(rate_mg_per_h(chart)),
+        value=size,
         limit=p.step_max_mg_per_h,
         unit="mg/h",
         with_dose=True,
