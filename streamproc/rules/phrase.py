@@ -26,18 +26,16 @@ def below(value: float | None, limit: float) -> str:
     """`58 < 65` while it is so; `66, was < 65` once it no longer is, or is not known."""
     if value is not None and value < limit:
         return f"{shown(value, limit)} < {limit:g}"
-    return f"{_plainly(value)}, was < {limit:g}"
+    told = "unknown" if value is None else f"{value:.4g}"
+    return f"{told}, was < {limit:g}"
 
 
 def at_least(value: float | None, limit: float, decimals: int) -> str:
     """`0.26 >= 0.25` while it is so; `0.23, was >= 0.25` once it no longer is, or is not known."""
     if value is not None and value >= limit:
         return f"{shown(value, limit, decimals)} >= {limit:g}"
-    return f"{_plainly(value)}, was >= {limit:g}"
-
-
-def _plainly(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g}"
+    told = "unknown" if value is None else shown(value, limit, decimals)
+    return f"{told}, was >= {limit:g}"
 
 
 def minutes(seconds: float) -> str:
