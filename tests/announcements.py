@@ -98,6 +98,10 @@ def _evidence(change: Change) -> Iterator[str]:
             weight = f"{c.weight_kg} kg by {c.weight_source}" if c.weight_source else "no weight"
             yield f"channel {c.channel} {c.state}, {rate}, form by {c.form_source}, {weight}"
 
+    for reading in evidence.observed:
+        told = " ".join(map(str, filter(None, (reading.kind, reading.fluid, reading.value))))
+        yield f"{told} at {_minute(reading.time_ms)} min"
+
 
 def _life(change: Change) -> Iterator[str]:
     yield f"{change.state} since {_minute(change.onset_ms)} min, event {change.event_seq}"

@@ -95,7 +95,7 @@ def series(text: str) -> list[float | str | None]:
             values += [match["word"]] * times
         else:
             first, slope = float(match["word"]), float(match["slope"] or 0)
-            values += [round(first + slope * step, 6) for step in range(times)]
+            values += [round(first + slope * step, 9) for step in range(times)]
     return values
 
 
@@ -259,7 +259,8 @@ def play(
     sent_at: Mapping[tuple[str, Any], int] | None = None,
     unwatched: Sequence[int] = (),
 ) -> list[Change]:
-    """Send events as they would come in, ticking, and acknowledging rules' alerts at given times.
+    """Send events as they would come in, ticking, and acknowledging rules' alerts at given times (the next
+    alert of a rule under its name and ` again`).
 
     An event is sent at its own time, unless `sent_at` knows better by its device and number. `unwatched`
     is when nobody watched, from and until, one after the other."""
@@ -287,7 +288,7 @@ def play(
 
 def _acknowledge(ward: Ward, due: dict[str, int], now_ms: int) -> list[Change]:
     for rule in [rule for rule, at_ms in due.items() if at_ms <= now_ms]:
-        alert = ward.beds[BED].alerts[rule]
+        alert = ward.beds[BED].alerts[rule.removesuffix(" again")]
         ward.offer(Acknowledged(due.pop(rule), "station-1", alert.alert_id, "rn"), now_ms, 0)
     return []
 

@@ -12,8 +12,7 @@ from streamproc.core.chart import Chart, Reads, ms
 from streamproc.core.finding import negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import McgPerMin, Seconds
-from streamproc.rules.phrase import minutes, shown
-from streamproc.rules.ranges import rate_per_min
+from streamproc.rules.phrase import minutes, rate_per_min, shown
 
 
 @dataclass(frozen=True, slots=True)

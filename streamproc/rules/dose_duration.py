@@ -39,8 +39,7 @@ def infused_long(chart: Chart, p: DoseDuration) -> Finding:
 
 
 def word(chart: Chart, p: DoseDuration, alert: Alert) -> Wording:
-    began_ms = chart.course.began_ms
-    lasted_h = 0.0 if began_ms is None else (chart.now_ms - began_ms) / MS_PER_HOUR
+    lasted_h = (chart.now_ms - (chart.course.began_ms or chart.now_ms)) / MS_PER_HOUR
     limit_h = ms(p.limit_s) / MS_PER_HOUR
     return Wording(
         text=f"Norepinephrine for {lasted_h:g} h, {limit_h:g} h or more",

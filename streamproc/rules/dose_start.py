@@ -52,13 +52,17 @@ class Band:
     unit: str
     name: str
 
+    def nearest(self, mean: Fraction) -> Fraction:
+        """The edge that a mean is nearer to: the one that it crossed, where it is outside."""
+        return min(self.low, self.high, key=lambda edge: abs(edge - mean))
+
     def holds(self, opening: Opening) -> Finding:
         """Whether an infusion opened in this band."""
         mean = mean_of(opening, self.unit)
         if mean is None:
             why = "the dose was unknown, or its beginning was not seen"
             return unknown(f"start in {self.name}", why, saw=OPENING)
-        limit = float(self.low if mean < self.low else self.high)
+        limit = float(self.nearest(mean))
         unit = self.unit.replace("mcg", "ug")
         inside = self.low <= mean <= self.high
         return found(f"start in {self.name}", inside, value=float(mean), limit=limit, unit=unit, saw=OPENING)
@@ -127,17 +131,20 @@ def mean_of(opening: Opening, unit: str) -> Fraction | None:
 def word(chart: Chart, p: DoseStart, alert: Alert) -> Wording:
     usual = bands(chart, p)
     known = [(band, mean_of(chart.opened, band.unit)) for band in usual if chart.opened is not None]
-    band, mean = next(((band, mean) for band, mean in known if mean is not None), (None, None))
+    told, value, limit, unit = "unknown", None, None, ""
+    for band, mean in known:
+        if mean is not None:
+            told, value, limit = f"{float(mean):.4g} {band.unit}", float(mean), float(band.nearest(mean))
+            unit = band.unit.replace("mcg", "ug")
+            break
     names = " or ".join(each.name for each in usual) or "its band"
-    told = "unknown" if band is None or mean is None else f"{float(mean):.4g} {band.unit}"
-    limit = None if band is None or mean is None else band.low if mean < band.low else band.high
     return Wording(
         text=f"Norepinephrine started at {told}, not {names}",
         advice=f"The source starts this patient at {names}. Check order, weight and concentration.",
         figure=f"the first {minutes(p.start_s)} were {told}",
-        value=None if mean is None else float(mean),
-        limit=None if limit is None else float(limit),
-        unit=band.unit.replace("mcg", "ug") if band else "",
+        value=value,
+        limit=limit,
+        unit=unit,
         with_dose=True,
     )
 

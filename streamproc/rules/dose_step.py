@@ -113,8 +113,8 @@ def _forget(chart: Chart) -> None:
 
 
 def word(chart: Chart, p: DoseStep, alert: Alert) -> Wording:
-    before, after = chart.noted.get(BEFORE, 0) / NANO, chart.noted.get(AFTER, 0) / NANO
-    unit = "mcg/kg/min" if chart.noted.get(BY_WEIGHT, True) else "mcg/min"
+    before, after = chart.noted[BEFORE] / NANO, chart.noted[AFTER] / NANO
+    unit = "mcg/kg/min" if chart.noted[BY_WEIGHT] else "mcg/min"
     direction = ">= " if after > before else "<= 1/"
     like = (
         "" if alert.variant == ONLY_A_STEP else f"; possible unit or concentration error (x {alert.variant})"
@@ -123,7 +123,7 @@ def word(chart: Chart, p: DoseStep, alert: Alert) -> Wording:
         text=f"Norepinephrine {before:.4g} -> {after:.4g} {unit} at once, {direction}{p.factor:g}x{like}",
         advice="Check rate, unit, concentration and weight at the pump now, and the patient's pressure.",
         figure=f"before the step {before:.4g} {unit}",
-        value=round(after, 9),
+        value=after,
         limit=round(before * p.factor if after > before else before / p.factor, 9),
         unit=unit.replace("mcg", "ug"),
         with_dose=True,

@@ -75,7 +75,7 @@ def _observed(chart: Chart) -> Finding:
     saw = sight(Of.READINGS, ObservationKind.EXTRAVASATION)
     if newest is None:
         return found("extravasation", False, value="never observed", saw=saw)
-    there = newest.present and newest.time_ms > chart.noted.get(SEEN_READING, -1)
+    there = newest.present and newest.time_ms != chart.noted.get(SEEN_READING)
     return found("extravasation", there, value=str(newest.value), saw=saw)
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads
-from streamproc.core.dose import NANO
 from streamproc.core.events import MILLI
 from streamproc.core.finding import Finding, all_of, any_of, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import InotropeMcgPerKgMin
+from streamproc.rules.phrase import rate_per_kg_min
 
 DOPAMINE = "dopamine"
 PHENYLEPHRINE = "phenylephrine"
@@ -62,8 +62,7 @@ def _runs_first(chart: Chart, drug: str) -> Finding:
 
 
 def word_dopamine(chart: Chart, p: DopamineFirst, alert: Alert) -> Wording:
-    dose = chart.infusions.dose(DOPAMINE)
-    value = None if dose is None or dose.per_kg_nano is None else dose.per_kg_nano / NANO
+    value = rate_per_kg_min(chart, DOPAMINE)
     told = "dose unknown" if value is None else f"{value:.4g} mcg/kg/min"
     low_dose = alert.variant == LOW_DOSE
     started = "Dopamine was started without norepinephrine"

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
+from streamproc.core.dose import exact
 from streamproc.core.events import ObservationKind
 from streamproc.core.finding import Finding, all_of, any_of, found, negated, unknown
 from streamproc.core.observations import Reading
@@ -49,7 +50,7 @@ class FluidFirst:
 def judge(chart: Chart, p: FluidFirst) -> Judgement:
     treated = chart.under_way(chart.terms.titrated_drug)
     boluses = len(chart.observations.of(ObservationKind.FLUID_BOLUS))
-    charted = found("fluid charted", boluses > 0, value=boluses, limit=1, unit="1", saw=NEWEST_BOLUS)
+    charted = found("fluid charted", bool(boluses), value=boluses, limit=1, unit="1", saw=NEWEST_BOLUS)
     reached = _reached(chart, p, treated)
     emergency = chart.open_within("SBP-CRIT", ms(p.emergency_s))
     short = negated(reached)
@@ -81,7 +82,7 @@ def volume_needed_ml(chart: Chart, p: FluidFirst) -> float | None:
     if chart.context is not None and chart.context.pregnant:
         return p.pregnancy_volume_ml
     weight_kg = chart.weight_kg
-    return None if weight_kg is None else round(p.volume_ml_per_kg * weight_kg, 9)
+    return None if weight_kg is None else float(exact(p.volume_ml_per_kg) * exact(weight_kg))
 
 
 def crystalloid_ml(chart: Chart, p: FluidFirst) -> float:

@@ -60,8 +60,19 @@ def map_now_mmhg(chart: Chart) -> float | None:
 
 def dose_mcg_per_kg_min(chart: Chart) -> float | None:
     """The norepinephrine dose in mcg/kg/min, or None if it is unknown."""
-    dose = chart.dose
+    return rate_per_kg_min(chart, chart.terms.titrated_drug)
+
+
+def rate_per_kg_min(chart: Chart, drug: str) -> float | None:
+    """A drug's rate in mcg/kg/min, or None if it is unknown."""
+    dose = chart.infusions.dose(drug)
     return None if dose is None or dose.per_kg_nano is None else dose.per_kg_nano / NANO
+
+
+def rate_per_min(chart: Chart, drug: str) -> float | None:
+    """A drug's rate in mcg/min (U/min for drugs dosed in units), or None if it is unknown."""
+    dose = chart.infusions.dose(drug)
+    return None if dose is None or dose.per_min_nano is None else dose.per_min_nano / NANO
 
 
 def map_figure(value: float | None) -> str:

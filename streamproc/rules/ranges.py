@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
-from streamproc.core.dose import NANO
 from streamproc.core.finding import Finding, all_of, any_of, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import InotropeMcgPerKgMin, McgPerKgMin, Seconds, UnitsPerMin
-from streamproc.rules.phrase import shown
+from streamproc.rules.phrase import rate_per_kg_min, rate_per_min, shown
 
 DECIMALS = 3
 ABOVE, BELOW = "above", "below"
@@ -102,18 +101,6 @@ def word_dobutamine(chart: Chart, p: DobuRange, alert: Alert) -> Wording:
         f"Check the rate: the source gives dobutamine at up to {p.max_mcg_per_kg_min:g} mcg/kg/min, for "
         "hypoperfusion that persists with a failing myocardium.",
     )
-
-
-def rate_per_min(chart: Chart, drug: str) -> float | None:
-    """A drug's rate in mcg/min (U/min for drugs dosed in units), or None if it is unknown."""
-    dose = chart.infusions.dose(drug)
-    return None if dose is None or dose.per_min_nano is None else dose.per_min_nano / NANO
-
-
-def rate_per_kg_min(chart: Chart, drug: str) -> float | None:
-    """A drug's rate in mcg/kg/min, or None if it is unknown."""
-    dose = chart.infusions.dose(drug)
-    return None if dose is None or dose.per_kg_nano is None else dose.per_kg_nano / NANO
 
 
 def _wording(
