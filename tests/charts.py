@@ -263,7 +263,7 @@ def play(
     alert of a rule under its name and ` again`).
 
     An event is sent at its own time, unless `sent_at` knows better by its device and number. `unwatched`
-    is when nobody watched, from and until, one after the other."""
+    is when nobody watched, from and until, one after the other: what was sent then is received after it."""
     known = sent_at or {}
     pending = sorted(
         ((known.get((e.device, e.seq), e.time_ms), e.order, e.bed, e) for e in events),
@@ -271,17 +271,22 @@ def play(
     )
     due, away = dict(acknowledge or {}), list(unwatched)
     changes: list[Change] = []
-    now_ms, at = START_MS, 0
+    now_ms, back_ms, at = START_MS, START_MS, 0
     while now_ms <= until_ms:
-        while at < len(pending) and (received_ms := pending[at][0] + LATENCY_MS) <= now_ms:
+        if away and away[0] < now_ms < away[1]:
+            now_ms += tick_ms
+            continue
+        if away and away[1] <= now_ms:
+            back_ms = now_ms
+            ward.note_unwatched(away.pop(0), away.pop(0), "restarted", now_ms)
+            changes += ward.tick(now_ms)
+        while at < len(pending) and (received_ms := max(pending[at][0] + LATENCY_MS, back_ms)) <= now_ms:
             event = pending[at][-1]
             at += 1
             changes += ward.tick(received_ms)
             ward.offer(event, received_ms, hash_of(event))
         changes += ward.tick(now_ms)
         changes += _acknowledge(ward, due, now_ms)
-        while away and away[1] <= now_ms:
-            ward.note_unwatched(away.pop(0), away.pop(0), "restarted", now_ms)
         now_ms += tick_ms
     return changes
 

@@ -193,9 +193,18 @@ class Chart:
         return Reads.DOUBTS
 
     def take_unwatched(self, unwatched: Unwatched) -> int:
-        """Remember the last time that nobody watched this bed."""
+        """Remember the last time that nobody watched this bed; every silence has another measure now."""
         self.unwatched = unwatched
-        return Reads.DOUBTS
+        return Reads.DOUBTS | Reads.MAP | Reads.PUMPS | Reads.PRESENCE
+
+    def unwatched_ms(self, since_ms: int | None) -> int:
+        """How much of the time since an instant nobody watched, as far as we know of the last such time.
+
+        A silence then is none of a device's; of several such times the earlier count as watched, so that
+        whoever starts again and again still hears of a silence."""
+        if self.unwatched is None or since_ms is None:
+            return 0
+        return max(0, self.unwatched.until_ms - max(self.unwatched.from_ms, since_ms))
 
     def miss(self, device: str, messages: int) -> int:
         """Messages of a device are missing by their sequence."""

@@ -38,11 +38,15 @@ class Channel:
     cadence: Cadence = field(default_factory=Cadence)
     lost: bool = False
 
+    @property
+    def heard_ms(self) -> int:
+        """When it last spoke."""
+        return self.status.time_ms if self.cadence.last_ms is None else self.cadence.last_ms
+
     def loss_due_ms(self, terms: Terms) -> int:
         """When its silence becomes a loss of contact."""
-        heard_ms = self.cadence.last_ms if self.cadence.last_ms is not None else self.status.time_ms
         interval_ms = self.cadence.interval_ms(terms.pump_interval_ms)
-        return heard_ms + max(terms.lost_intervals * interval_ms, terms.pump_lost_ms)
+        return self.heard_ms + max(terms.lost_intervals * interval_ms, terms.pump_lost_ms)
 
     @property
     def infusing(self) -> bool:

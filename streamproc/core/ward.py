@@ -185,8 +185,12 @@ class Ward:
         self._schedule(known)
 
     def note_unwatched(self, from_ms: int, until_ms: int, why: str, received_ms: int) -> None:
-        """Nobody watched between these: each bed is told that was being monitored when that began."""
-        at_ms = self._effective_ms(0, received_ms)
+        """Nobody watched between these: each bed is told that was being monitored when that began.
+
+        It comes before the tick of its instant, so that it happens before all that is judged of that time."""
+        if self.clock_ms is None:
+            return
+        at_ms = self.watermark_ms + 1
         heard_since_ms = from_ms - self.terms.map_hold_cuff_ms
         for name in sorted(self.beds):
             bed = self.beds[name]
@@ -226,6 +230,10 @@ class Ward:
         ahead_ms = event.time_ms - received_ms
         if -self.terms.clock_behind_ms <= ahead_ms <= self.terms.clock_ahead_ms:
             return
+        bed = self.beds.get(event.bed)
+        gap = None if bed is None else bed.chart.unwatched
+        if gap is not None and gap.from_ms - self.limits.hold_back_ms <= event.time_ms <= gap.until_ms:
+            return  # it waited at the broker until we were back
         side = "ahead of" if ahead_ms > 0 else "behind"
         told = f"{event.device}: {abs(ahead_ms) / 1000:g} s {side} its receipt"
         self.doubt(event.bed, event.device, Doubt.CLOCK, told, received_ms)

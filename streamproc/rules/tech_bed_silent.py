@@ -21,16 +21,18 @@ class TechBedSilent:
 
 
 def judge(chart: Chart, p: TechBedSilent) -> Judgement:
-    silent = never_heard(chart, p.after_s)
-    return Judgement(levels=(Level(Priority.LOW, silent),), clears=(Clear(negated(silent)),))
+    raised = never_heard(chart, p.after_s, chart.unwatched_ms(chart.waiting_since_ms))
+    heard = negated(never_heard(chart, p.after_s))
+    return Judgement(levels=(Level(Priority.LOW, raised),), clears=(Clear(heard),))
 
 
-def never_heard(chart: Chart, after_s: int) -> Finding:
+def never_heard(chart: Chart, after_s: int, unwatched_ms: int = 0) -> Finding:
     """Whether the bed is expected, since the start or an admission, and was not heard in time."""
     if chart.waiting_since_ms is None or chart.stay_heard_ms is not None:
         told = "not expected" if chart.stay_heard_ms is None else "heard"
         return found("never heard", False, value=told, limit=after_s, unit="s", saw=BED)
-    due_ms, waited_s = chart.waiting_since_ms + ms(after_s), (chart.now_ms - chart.waiting_since_ms) / 1000
+    due_ms = chart.waiting_since_ms + ms(after_s) + unwatched_ms
+    waited_s = (chart.now_ms - chart.waiting_since_ms) / 1000
     silent = chart.now_ms >= due_ms
     until_ms = NEVER if silent else due_ms
     return found("never heard", silent, until_ms, value=waited_s, limit=after_s, unit="s", saw=BED)
@@ -49,13 +51,14 @@ def word(chart: Chart, p: TechBedSilent, alert: Alert) -> Wording:
 
 RULE = RuleDefinition(
     id="TECH-BED-SILENT",
-    version=1,
+    version=2,
     kind=Kind.TECHNICAL,
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
     reads=Reads.PRESENCE,
     sentence=(
         "If a bed on the roster has not been heard {after_s} s after the start, or a bed {after_s} s after"
-        " another patient's admission, alert (low). Clear at its first sample."
+        " another patient's admission, alert (low). A time that nobody watched does not count. Clear at its "
+        "first sample."
     ),
     parameters=TechBedSilent,
     judge=judge,

@@ -38,7 +38,8 @@ def recently_missing(chart: Chart, p: TechGap) -> Finding:
     gap = chart.gap
     if gap is None:
         return found("messages missing", False, value=0, limit=0, unit="1", saw=MISSING)
-    return _recently(chart, p, "messages missing", gap.noticed_ms, gap.messages, "1", MISSING)
+    shown_ms = gap.noticed_ms + ms(p.shown_s)
+    return _recently(chart, "messages missing", gap.noticed_ms, shown_ms, gap.messages, "1", MISSING)
 
 
 def recently_unwatched(chart: Chart, p: TechGap) -> Finding:
@@ -46,18 +47,17 @@ def recently_unwatched(chart: Chart, p: TechGap) -> Finding:
     gap = chart.unwatched
     if gap is None:
         return found("not watched", False, value=0, limit=0, unit="s", saw=UNWATCHED)
-    return _recently(
-        chart, p, "not watched", gap.time_ms, (gap.until_ms - gap.from_ms) / 1000, "s", UNWATCHED
-    )
+    value = (gap.until_ms - gap.from_ms) / 1000
+    shown_ms = max(gap.time_ms, gap.until_ms) + ms(p.shown_s)
+    return _recently(chart, "not watched", gap.time_ms, shown_ms, value, "s", UNWATCHED)
 
 
 def _recently(
-    chart: Chart, p: TechGap, name: str, noticed_ms: int, value: float, unit: str, saw: Sight
+    chart: Chart, name: str, noticed_ms: int, until_ms: int, value: float, unit: str, saw: Sight
 ) -> Finding:
     """What is over by itself, or was told by an alert that has ended, does not raise another."""
     alert = chart.alert("TECH-GAP")
     told = not alert.open and alert.ended_ms is not None and noticed_ms <= alert.ended_ms
-    until_ms = noticed_ms + ms(p.shown_s)
     if told or chart.now_ms >= until_ms:
         return found(name, False, value="told, or long ago", limit=0, unit=unit, saw=saw)
     return found(name, True, until_ms, value=value, limit=0, unit=unit, saw=saw)
@@ -88,7 +88,7 @@ def word(chart: Chart, p: TechGap, alert: Alert) -> Wording:
 
 RULE = RuleDefinition(
     id="TECH-GAP",
-    version=2,
+    version=3,
     kind=Kind.TECHNICAL,
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
     reads=Reads.DOUBTS | Reads.ALERTS,

@@ -20,17 +20,18 @@ class TechMapLost:
 
 
 def judge(chart: Chart, p: TechMapLost) -> Judgement:
-    low_ms = chart.pressure.loss_ms(chart.terms.map_lost_ms)
-    lost = chart.map_silent_for(low_ms, chart.pressure.first_ms)
-    back = negated(lost)
+    low_ms, first_ms = chart.pressure.loss_ms(chart.terms.map_lost_ms), chart.pressure.first_ms
+    last_ms = chart.pressure.cadence.last_ms
+    unwatched_ms = chart.unwatched_ms(first_ms if last_ms is None else last_ms)
+    back = negated(chart.map_silent_for(low_ms, first_ms))
     return Judgement(
         levels=(
             Level(
                 Priority.MEDIUM,
-                chart.map_silent_for(max(low_ms, ms(p.medium_s)), chart.pressure.first_ms),
+                chart.map_silent_for(max(low_ms, ms(p.medium_s)) + unwatched_ms, first_ms),
                 left_when=back,
             ),
-            Level(Priority.LOW, lost, left_when=back),
+            Level(Priority.LOW, chart.map_silent_for(low_ms + unwatched_ms, first_ms), left_when=back),
         ),
         clears=(Clear(back),),
     )
@@ -53,13 +54,14 @@ def word(chart: Chart, p: TechMapLost, alert: Alert) -> Wording:
 
 RULE = RuleDefinition(
     id="TECH-MAP-LOST",
-    version=1,
+    version=2,
     kind=Kind.TECHNICAL,
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
     reads=Reads.MAP,
     sentence=(
         "If a monitor was sending and no valid MAP came for {lost_intervals} of its usual intervals, at "
-        "least {map_lost_s} s, alert (low); for {medium_s} s, escalate (medium). Clear at the next valid MAP."
+        "least {map_lost_s} s, alert (low); for {medium_s} s, escalate (medium). A time that nobody "
+        "watched does not count. Clear at the next valid MAP."
     ),
     parameters=TechMapLost,
     judge=judge,

@@ -80,10 +80,17 @@ class Intake:
         """One batch: the same for live ones and for journaled ones. Returns what is to be announced.
 
         The clock comes first, as in a replay: what is late is so by its receipt, whenever we last ticked."""
+        self.look_back(now_ms, messages)
         simulated = self.settings.clock.source == "telemetry"
         changes = self._open_simulated(now_ms, messages) if simulated else self.tick(now_ms)
         self.take(now_ms, messages)
         return changes + self.tick(now_ms)
+
+    def look_back(self, now_ms: int, messages: Iterable[Recorded]) -> None:
+        """What is to be known before the tick of a batch: that nobody watched the time that passes in it."""
+        for message in messages:
+            if message.topic == own.UNWATCHED:
+                self._take_own(message, now_ms)
 
     def tick(self, now_ms: int) -> list[Change]:
         """The clock has reached this instant."""
@@ -108,7 +115,8 @@ class Intake:
         readable: list[tuple[BedEvent | Acknowledged, Recorded]] = []
         for message in messages:
             if own.is_own(message.topic):
-                self._take_own(message, received_ms)
+                if message.topic != own.UNWATCHED:
+                    self._take_own(message, received_ms)
                 continue
             decoded = self.decoder.decode(message.topic, message.payload, received_ms, message.retained)
             if isinstance(decoded, Rejected):

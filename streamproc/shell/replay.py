@@ -52,10 +52,12 @@ class Replay:
         """Every change, in order of the feed."""
         now_ms: int | None = None
         in_order = in_order_of_receipt(messages, self.intake.ward.limits.hold_back_ms)
-        for received_ms, together in groupby(in_order, key=attrgetter("received_ms")):
+        for received_ms, group in groupby(in_order, key=attrgetter("received_ms")):
+            together = list(group)
             now_ms = received_ms if now_ms is None else max(now_ms, received_ms)
             if until_ms is not None and now_ms > until_ms:
                 break
+            self.intake.look_back(now_ms, together)
             yield from self._tick(now_ms)
             self.intake.take(now_ms, together)
         end_ms = until_ms if until_ms is not None else now_ms

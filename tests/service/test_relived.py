@@ -17,7 +17,7 @@ from streamproc.shell.replay import Replay
 from streamproc.shell.service import Service
 from streamproc.shell.snapshot import snapshot_of
 from streamproc.shell.watch import Watch
-from streamproc.wire import Received, encode
+from streamproc.wire import Received, encode, rfc3339
 from streamproc.wire.announce import alert_event
 
 from .bedside import Bedside
@@ -28,6 +28,7 @@ ROUNDS, ROUND_MS = 240, 500
 SILENT_FROM = 60
 """The rounds after this one bring no message: nothing but time passes."""
 BED, QUIET, JOINING = "icu-a/bed-1", "icu-a/bed-2", "icu-a/bed-3"
+MONITOR_LOST = ("TECH-MAP-LOST", "start")
 SITE = (
     "instance=icu-a-processor",
     f"roster=[{BED}, {QUIET}]",
@@ -56,16 +57,27 @@ def site(*changed: str) -> Settings:
 
 
 async def lived(
-    folder: Path, settings: Settings, reloads: Mapping[int, Settings], snapshot_at: int | None = None
+    folder: Path,
+    settings: Settings,
+    reloads: Mapping[int, Settings],
+    snapshot_at: int | None = None,
+    away: range = range(0),
 ) -> list[bytes]:
-    """What a service tells whose configuration is changed before some rounds; its journal is left behind."""
+    """What a service tells whose configuration is changed before some rounds; its journal is left behind.
+
+    While it is away the broker keeps what comes."""
     service, watch, told = Service(settings), Watch(settings), list[bytes]()
     watch.begin(settings, None)
     async with SqliteJournal(folder / "journal.db") as journal:
+        kept = list[Received]()
         for number in range(ROUNDS):
+            if number in away:
+                kept += arrived(number)
+                continue
             at_ms = START_MS + number * ROUND_MS
             watch.wanted = reloads.get(number, watch.wanted)
-            messages = [*watch.tell(at_ms, service.ward.clock_ms), *arrived(number)]
+            messages = [*watch.tell(at_ms, service.ward.clock_ms), *kept, *arrived(number)]
+            kept = []
             position = await journal.append(at_ms, messages)
             changes = service.apply(at_ms, messages)
             told += [encode(alert_event(one, settings.instance, one.ruleset)) for one in changes]
@@ -113,6 +125,25 @@ async def test_lines_that_tell_of_a_bed_that_joins_are_replayed_alike(tmp_path: 
             for message in batch.messages
         ]
     assert list(Replay(site()).alerts(lines, START_MS + (ROUNDS - 1) * ROUND_MS)) == told
+
+
+async def test_our_own_absence_is_told_first_and_blamed_on_no_device(tmp_path: Path) -> None:
+    """Half a minute away, in which a monitor and a pump went on, which then fall silent: first is told that
+    nobody watched, and the silence when it has been long enough."""
+    away = range(20, 55)
+    told = await lived(tmp_path, site(), {}, away=away)
+    events = [json.loads(one)["data"] | {"time": json.loads(one)["time"]} for one in told]
+    back = rfc3339(START_MS + away.stop * ROUND_MS)
+    at_return = [event for event in events if event["text"].startswith("Not watched")]
+    assert {back in event["text"] for event in at_return} == {True}
+    left = rfc3339(START_MS + (away.start - 1) * ROUND_MS - 3_000)
+    assert next(event["rule"] for event in events if event["time"] > left) == "TECH-GAP"
+    blamed = {"TECH-MAP-LOST", "TECH-PUMP-LOST", "TECH-CLOCK"}
+    assert [event for event in events if event["time"] < back and event["rule"] in blamed] == []
+    lost = [event["onset"] for event in events if (event["rule"], event["phase"]) == MONITOR_LOST]
+    silent_ms = START_MS + SILENT_FROM * ROUND_MS - 400
+    assert lost == [rfc3339(silent_ms + 15_000)]
+    assert list(Replay(load()).journal(tmp_path / "journal.db")) == told
 
 
 async def test_a_start_that_nothing_tells_is_refused(tmp_path: Path) -> None:
