@@ -19,7 +19,7 @@ from pathlib import Path
 from bench.stage.broker import mosquitto
 from bench.stage.figures import Spread, spread, table
 from bench.stage.processes import POLL_S, cpu_s
-from bench.stage.programs import BEGIN_MS, OURS, PROGRAMS, Program, now_ms
+from bench.stage.programs import BEGIN_MS, OURS, PROGRAMS, Program, now_ms, ours
 from bench.stage.publisher import Published, publisher
 from bench.stage.station import Heard, station
 from bench.stage.telemetry import Ward
@@ -110,11 +110,12 @@ def due(ward: Ward) -> int:
     return sum(ward.falls(number) + ward.rises(number) for number in numbers)
 
 
-def contest(ward: Ward, rounds: int) -> dict[str, list[Turn]]:
-    """Every program once a round; raises `Disagreement`."""
+def contest(ward: Ward, rounds: int, settings: Sequence[str] = ()) -> dict[str, list[Turn]]:
+    """Every program once a round, ours with these settings; raises `Disagreement`."""
     turns: dict[str, list[Turn]] = {name: [] for name in PROGRAMS}
+    programs = PROGRAMS | {OURS: lambda folder, port, ward: ours(folder, port, ward, *settings)}
     for _ in range(rounds):
-        for name, program in PROGRAMS.items():
+        for name, program in programs.items():
             turns[name].append(turn(program, ward))
     agreed = turns[OURS][0].digest
     if len(agreed) != due(ward):
@@ -159,10 +160,11 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(prog="bench contest", description=__doc__)
     parser.add_argument("--beds", type=int, default=1000)
-    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--set", action="append", default=[], help="override a key of ours: state.dir=…")
     asked = parser.parse_args()
-    turns = contest(Ward(asked.beds, asked.seconds), asked.rounds)
+    turns = contest(Ward(asked.beds, asked.seconds), asked.rounds, asked.set)
     print(report(turns))
     print(f"\nours against mosquitto in the same turns: {of_broker(turns)}")
 

@@ -14,6 +14,7 @@ import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from bench.rivals.node_red import INSTALLED, node_red
 from bench.stage.history import write_history
 from bench.stage.processes import HOST, ROOT, eventually, running
 from bench.stage.service import processor
@@ -80,11 +81,20 @@ def rival(module: str, folder: Path, port: int, ward: Ward) -> Iterator[int]:
         yield pid
 
 
+@contextmanager
+def in_node_red(folder: Path, port: int, ward: Ward) -> Iterator[int]:
+    """The rival in JavaScript."""
+    with node_red(folder, port, ward, now_ms(), 1000 * HOLD_S) as pid:
+        yield pid
+
+
 PROGRAMS: dict[str, Program] = {
     OURS: ours,
     "aiomqtt + pydantic": partial(rival, "bench.rivals.aiomqtt_pydantic"),
     "aiomqtt + json, recomputed": partial(rival, "bench.rivals.aiomqtt_naive"),
 }
+if INSTALLED:
+    PROGRAMS["Node-RED"] = in_node_red
 
 
 def now_ms() -> int:
