@@ -63,10 +63,11 @@ def announced(chart: Mapping[str, Any]) -> Iterator[str]:
 
 
 def live(chart: Mapping[str, Any], watched: Callable[[Rule], Rule] = lambda rule: rule) -> list[Change]:
-    """A chart's life, with its rule watched, beside the rules that the chart names."""
+    """A chart's life, with its rule watched, beside the rules that the chart names (WEAN-READY, which asks
+    for any alarm, beside all)."""
     named = {chart["rule"]} | {line.split()[1] for line in chart["expect"]}
     settings = settings_in_force(*chart.get("settings", []))
-    rules = [rule for rule in settings.core_rules() if rule.id in named]
+    rules = [rule for rule in settings.core_rules() if rule.id in named or "WEAN-READY" in named]
     rules = [watched(rule) if rule.id == chart["rule"] else rule for rule in rules]
     ward = Ward(rules, settings.core_terms(), settings.core_limits(), frozenset(settings.roster))
     acknowledge = {name: at_ms(text) for name, text in chart.get("acknowledge", {}).items()}

@@ -45,12 +45,12 @@ class Witness:
             if answers != self.last:
                 self.last = answers
                 self.lines += _moment(chart, judgement)
-            return _restless(judgement)
+            return restless(judgement)
 
         return replace(rule, judge=judge)
 
 
-def _restless(judgement: Judgement) -> Judgement:
+def restless(judgement: Judgement) -> Judgement:
     """The same, to be asked at every sample: when an answer is first seen is no matter of how seldom the bed
     need ask."""
     first, *others = judgement.levels

@@ -76,7 +76,7 @@ def stepped_astray(chart: Chart, p: HrsStep, under_since_ms: int) -> Finding:
     one from before the profile was another protocol's."""
     step, alert = chart.course.by_rate.last, chart.alert("HRS-STEP")
     told = step is not None and alert.ended_ms is not None and step.at_ms <= alert.ended_ms
-    if step is None or step.at_ms < under_since_ms or _size_nano(step) < 0 or (told and not alert.open):
+    if step is None or step.at_ms < under_since_ms or not _up(step) or (told and not alert.open):
         return found("step up", False, value="none to judge", saw=LAST_STEP)
     size, most = _size_nano(step), p.step_max_mg_per_h
     large = size > nano(most)
@@ -181,9 +181,14 @@ def _not_here(priority: Priority, profile: Finding) -> Judgement:
 
 
 def _size_nano(step: Step) -> int:
-    """By how many 1e-9 mg/h a step by rate went up; below 0 where it went down."""
+    """By how many 1e-9 mg/h a step by rate went up."""
     before, after = _rates_nano(step)
     return after - before
+
+
+def _up(step: Step) -> bool:
+    before, after = _rates_nano(step)
+    return before < after
 
 
 def _rates_nano(step: Step) -> tuple[int, int]:

@@ -33,7 +33,7 @@ def judge(chart: Chart, p: TechMapArtefact) -> Judgement:
 
 def word(chart: Chart, p: TechMapArtefact, alert: Alert) -> Wording:
     span_ms = chart.terms.artefact_window_ms
-    share = round(chart.pressure.artefacts.window(chart.now_ms, span_ms).area / span_ms, 3)
+    share = chart.pressure.artefacts.window(chart.now_ms, span_ms).area / span_ms
     return Wording(
         text=f"{share:.0%} of the last {minutes(span_ms / 1000)} of MAP are artefacts",
         advice="Check the arterial line: flush, damping, level and zero of the transducer.",
