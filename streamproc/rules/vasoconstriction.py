@@ -83,14 +83,14 @@ def _dose_rising(chart: Chart, p: Vasoconstriction) -> Finding:
 
 def word(chart: Chart, p: Vasoconstriction, alert: Alert) -> Wording:
     refill = chart.observations.last(ObservationKind.CAPILLARY_REFILL)
-    by_refill = REFILL in alert.variant and refill is not None
+    poor = refill if REFILL in alert.variant else None
     return Wording(
         text=f"Excessive vasoconstriction? {alert.variant.capitalize()} while the dose rises",
         advice="Feel the extremities; look for hypovolaemia, and the lowest dose that holds the pressure.",
         figure="" if refill is None else f"refill {refill.figure:g} s",
-        value=refill.figure if by_refill and refill is not None else None,
-        limit=p.refill_max_s if by_refill else None,
-        unit="s" if by_refill else "mL",
+        value=None if poor is None else poor.figure,
+        limit=None if poor is None else p.refill_max_s,
+        unit="mL" if poor is None else "s",
         with_dose=True,
         observed=_readings(chart, p),
     )

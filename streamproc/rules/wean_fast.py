@@ -13,6 +13,8 @@ from streamproc.core.sight import Of, sight
 from streamproc.rules.parameters import Percent
 from streamproc.rules.phrase import dose_figure, dose_mcg_per_kg_min, minutes
 
+WHOLE_PERCENT = 100
+
 
 @dataclass(frozen=True, slots=True)
 class WeanFast:
@@ -52,8 +54,9 @@ def far_below_peak(chart: Chart, p: WeanFast) -> Finding:
 
 def word(chart: Chart, p: WeanFast, alert: Alert) -> Wording:
     value = dose_mcg_per_kg_min(chart)
-    peak = chart.norepinephrine.peak_nano(chart.now_ms)[0] / NANO
-    limit = peak * p.remaining_percent / 100  # number: percent
+    peak_nano, _ = chart.norepinephrine.peak_nano(chart.now_ms)
+    limit_nano = peak_nano * exact(p.remaining_percent) / WHOLE_PERCENT
+    peak = peak_nano / NANO
     span = minutes(chart.terms.peak_span_ms / 1000)
     part = "?" if value is None or not peak else f"{value / peak:.0%}"
     return Wording(
@@ -64,7 +67,7 @@ def word(chart: Chart, p: WeanFast, alert: Alert) -> Wording:
         ),
         figure=dose_figure(value),
         value=value,
-        limit=round(limit, 9),
+        limit=float(limit_nano / NANO),
         unit="ug/kg/min",
         with_dose=True,
     )

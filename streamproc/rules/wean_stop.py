@@ -48,7 +48,7 @@ def infuses_again(chart: Chart) -> bool:
     """Whether drug flows, by its dose or, where that is unknown, by the word of a pump that is heard."""
     dose = chart.dose
     if dose is not None and dose.per_kg_nano is not None:
-        return dose.per_kg_nano > 0
+        return bool(dose.per_kg_nano)
     return any(not channel.lost for channel in chart.infusions.running(chart.terms.titrated_drug))
 
 

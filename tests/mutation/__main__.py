@@ -40,7 +40,8 @@ def main() -> None:
     """Try, keep the verdicts, say how many survived; with `--report`, write the page."""
     asked = _arguments()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    mutants = [mutant for path in _modules(asked.module) for mutant in mutants_of(path)]
+    modules = _modules(asked.module)
+    mutants = [mutant for path in modules for mutant in mutants_of(path)]
     known = verdicts()
     if asked.report:
         write_report(mutants, {digest: verdict.outcome for digest, verdict in known.items()})
@@ -48,8 +49,9 @@ def main() -> None:
     outcomes = {mutant: known.get(mutant.digest, NEW).outcome for mutant in mutants}
     due = [mutant for mutant in mutants if asked.again or outcomes[mutant] in UNDECIDED]
     print(f"{len(mutants)} mutants, {len(due)} of them to try", flush=True)
+    SETTINGS["most_s"] = asked.most
     if due:
-        _share_out(due, _survey(asked.survey, asked.processes), asked.quick, asked.processes)
+        _share_out(due, _survey(modules, asked.survey, asked.processes), asked.quick, asked.processes)
     _say(mutants)
 
 
@@ -68,8 +70,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("module", nargs="*", help="map_low, core/trend, rules; without one: core and rules")
     parser.add_argument("--again", action="store_true", help="try those that were killed before as well")
     parser.add_argument("--quick", action="store_true", help="leave out what needs an import of its own")
-    parser.add_argument("--survey", action="store_true", help="see anew which test runs what")
+    parser.add_argument("--survey", action="store_true", help="see anew what runs these modules' lines")
     parser.add_argument("--processes", type=int, default=SETTINGS["processes"])
+    parser.add_argument(
+        "--most", type=float, default=SETTINGS["most_s"], help="seconds of tests for a mutant"
+    )
     parser.add_argument("--report", action="store_true", help="write docs/mutation.md from the verdicts")
     return parser.parse_args()
 
@@ -98,11 +103,14 @@ def _told(mutant: Mutant, verdict: Verdict) -> None:
     os.write(2, MARKS[verdict.outcome].encode())
 
 
-def _survey(anew: bool, processes: int) -> Survey:
-    """What each test runs; only new and changed tests are surveyed, unless all are wanted anew."""
+def _survey(modules: list[str], anew: bool, processes: int) -> Survey:
+    """What each test runs; only new and changed tests are surveyed, and those of these modules if it is
+    wanted (once a module has changed, what ran its old lines is not known to run its new ones)."""
     known = Survey()
-    if SURVEYED.exists() and not anew:
+    if SURVEYED.exists():
         known = Survey(*json.loads(SURVEYED.read_text(encoding="utf-8")))
+    for test in known.tests_of(mark for path in modules for mark in marks_of(path)) if anew else ():
+        del known.contents[test]
     print("surveying the tests", flush=True)
     whole = survey_tests(processes, known)
     SURVEYED.write_text(json.dumps(astuple(whole)), encoding="utf-8")

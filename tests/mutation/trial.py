@@ -83,7 +83,7 @@ class Verdict:
 
 
 OURS = (str(ROOT / "streamproc/core"), str(ROOT / "streamproc/rules"))
-MOST_CALLS = 1_000
+MOST_CALLS = 300
 """Of one function in one test whose lines are noted; noting costs far more than running."""
 
 
