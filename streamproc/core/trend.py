@@ -19,6 +19,8 @@ from typing import Any
 from streamproc.core.finding import NEVER, Finding, found, unknown
 from streamproc.core.sight import Of, sight
 
+LOWEST_BYTE_FIRST = array("H", [1]).tobytes()[0] == 1
+"""Whether this machine keeps numbers as a snapshot has them."""
 COMPACT_AFTER = 256
 """Forgotten samples are cut off in runs of this many, so that forgetting costs O(1) amortised."""
 
@@ -417,12 +419,12 @@ class Trend:
     def snapshot(self, newer_than_ms: int | None = None) -> dict[str, Any]:
         """All state as plain JSON values; without those up to an instant, `completed` is needed first.
 
-        A column is its whole numbers in the machine's order of bytes, as hex: lists would take four times as
-        long to write and to read."""
+        A column is its whole numbers, the lowest byte first on every machine, as hex: lists would take four
+        times as long to write and to read."""
         left_out = 0 if newer_than_ms is None else bisect_right(self._time, newer_than_ms)
         columns = (self._time, self._value, self._hold, self._area, self._held, self._seq, self._origin)
         return {
-            "columns": [column[left_out:].tobytes().hex() for column in columns],
+            "columns": [_hex(column[left_out:]) for column in columns],
             "origins": [list(origin) for origin in self._origins],
             "left_out": left_out,
         }
@@ -452,13 +454,22 @@ def completed(kept: Mapping[str, Any], base: Mapping[str, Any], newer_than_ms: i
         place = _column(CODES[-1], columns[-1])
         for index in range(left_out):
             place[index] += len(origins)
-        columns[-1], origins = place.tobytes().hex(), [*origins, *base["origins"]]
+        columns[-1], origins = _hex(place), [*origins, *base["origins"]]
     return {"columns": columns, "origins": origins, "left_out": 0}
+
+
+def _hex(column: array[int]) -> str:
+    """Of a column that is nobody else's."""
+    if not LOWEST_BYTE_FIRST:
+        column.byteswap()
+    return column.tobytes().hex()
 
 
 def _column(code: str, text: str) -> array[int]:
     column = array(code)
     column.frombytes(bytes.fromhex(text))
+    if not LOWEST_BYTE_FIRST:
+        column.byteswap()
     return column
 
 

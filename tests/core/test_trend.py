@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_trend import NaiveTrend
 
+from streamproc.core import trend as trend_module
 from streamproc.core.finding import NEVER, Finding
 from streamproc.core.trend import COMPACT_AFTER, SampleId, Trend
 
@@ -269,3 +270,21 @@ def test_an_event_costs_the_same_whatever_the_window() -> None:
     assert short > 0
     assert middle <= short + 1
     assert long <= short + 1
+
+
+@pytest.mark.parametrize("as_here", [True, False])
+def test_a_snapshot_has_the_lowest_byte_first_whatever_machine_wrote_it(
+    monkeypatch: pytest.MonkeyPatch, as_here: bool
+) -> None:
+    """A machine that keeps numbers the other way round turns them, when it writes and when it reads."""
+    trend, again = new_trend(), new_trend()
+    trend.add(3, 7, 25, DEVICE)
+    written = trend.snapshot()["columns"][0]
+    assert written == (3).to_bytes(8, "little").hex()
+    if not as_here:
+        monkeypatch.setattr(trend_module, "LOWEST_BYTE_FIRST", not trend_module.LOWEST_BYTE_FIRST)
+        written = trend.snapshot()["columns"][0]
+        assert written == (3).to_bytes(8, "big").hex()
+    again.restore(trend.snapshot())
+    assert again.now(4) == trend.now(4) == 7
+    assert again.snapshot() == trend.snapshot()
