@@ -125,6 +125,7 @@ class Service:
     """What was wrong with the configuration that was read last; empty while nothing was."""
     handed_in: HandedIn = field(default_factory=HandedIn)
     _early: list[Delivery] = field(default_factory=list)
+    _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _committed: bool = False
     _heartbeat: Every = field(init=False)
     _turns: Turns = field(init=False)
@@ -322,14 +323,20 @@ class Service:
         self.stopping.set()
 
     async def reload(self, read: Callable[[], Settings]) -> None:
-        """Read the configuration anew and judge by it from the next round on; a wrong one changes nothing."""
-        try:
-            settings = await asyncio.to_thread(read)
-        except ConfigError as error:
-            self.meters.reloads[REFUSED] += 1
-            self.refused_configuration = tuple(map(str, error.problems))
-            _log.error("configuration_refused", problems=self.refused_configuration)
-            return
+        """Read the configuration anew and judge by it from the next round on; a wrong one changes nothing.
+
+        One after the other: what was read last is what counts."""
+        async with self._reloading:
+            try:
+                settings = await asyncio.to_thread(read)
+            except ConfigError as error:
+                self.meters.reloads[REFUSED] += 1
+                self.refused_configuration = tuple(map(str, error.problems))
+                _log.error("configuration_refused", problems=self.refused_configuration)
+            else:
+                self._judge_by(settings)
+
+    def _judge_by(self, settings: Settings) -> None:
         self.meters.reloads[TAKEN] += 1
         self.refused_configuration = ()
         if sections := self.settings.needs_restart(settings):
