@@ -41,6 +41,9 @@ class Feed(Protocol):
     @property
     def ward(self) -> Ward: ...
     def open_alerts(self) -> Iterable[bytes]: ...
+    @property
+    def standing_still(self) -> str | None: ...
+    async def forgotten_events(self) -> int: ...
     async def events(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]: ...
     def hand_in(self, payload: bytes) -> Awaitable[Rejected | None]: ...
 
@@ -60,6 +63,8 @@ def routes(feed: Feed) -> list[Route]:
         async def guarded(request: Request) -> Response:
             if not feed.running:
                 return JSONResponse({"wrong": "not recovered yet"}, 503)
+            if (why := feed.standing_still) is not None:
+                return JSONResponse({"wrong": f"what could be shown is out of date: {why}"}, 503)
             try:
                 return await answer(request)
             except Wrong as wrong:
@@ -79,7 +84,7 @@ def _alerts(feed: Feed) -> dict[str, Answer]:
             return _listed(feed.open_alerts())
         if "state" in request.query_params:
             raise Wrong("state: right would be state=active, or after=<feed_seq>")
-        after = _number(request.query_params.get("after"), "after", feed.ward.feed_seq)
+        after = await _kept_after(feed, request.query_params.get("after"), "after")
         found = await feed.events(after, EVENTS_AT_ONCE)
         body = b'{"events":[%s],"next":%d,"newest":%d}'
         events, last = b",".join(event for _, event in found), found[-1][0] if found else after
@@ -90,9 +95,9 @@ def _alerts(feed: Feed) -> dict[str, Answer]:
         last = request.headers.get(
             "last-event-id", began
         )  # a browser comes back to the address it began with
-        followed = _followed(feed, _number(last or began, "Last-Event-ID, or after", feed.ward.feed_seq))
+        after = await _kept_after(feed, last or began, "Last-Event-ID, or after")
         return StreamingResponse(
-            followed, media_type="text/event-stream", headers={"cache-control": "no-store"}
+            _followed(feed, after), media_type="text/event-stream", headers={"cache-control": "no-store"}
         )
 
     async def acknowledge(request: Request) -> Response:
@@ -141,6 +146,15 @@ def _number(text: str | None, name: str, newest: int) -> int:
     return int(text)
 
 
+async def _kept_after(feed: Feed, text: str | None, name: str) -> int:
+    """A number after which the feed is kept without a gap; 0 asks for whatever is kept."""
+    after, forgotten = _number(text, name, feed.ward.feed_seq), await feed.forgotten_events()
+    if 0 < after < forgotten:
+        wrong = f"{name}: the feed is kept from {forgotten + 1} on"
+        raise Wrong(f"{wrong}; right would be 0, and to take what came in between for missed", 410)
+    return after
+
+
 async def _bounded(request: Request) -> bytes:
     """The body, as long as it is no longer than an acknowledgement can be."""
     body = b""
@@ -168,9 +182,14 @@ def _with_id(body: bytes, alert_id: str) -> bytes:
 
 
 async def _followed(feed: Feed, after: int) -> AsyncIterator[bytes]:
-    """Every event after a number, then each as it comes; a sign of life in between."""
+    """Every event after a number, then each as it comes; a sign of life in between.
+
+    It ends, saying why, where nothing new can come: silence would look like a quiet ward."""
     quiet = 0
     while feed.running:
+        if (why := feed.standing_still) is not None:
+            yield b"event: standing-still\ndata: %s\n\n" % strict_json.compact({"wrong": why})
+            return
         found = await feed.events(after, EVENTS_AT_ONCE) if feed.ward.feed_seq > after else []
         for after, event in found:
             yield b"id: %d\ndata: %s\n\n" % (after, event)

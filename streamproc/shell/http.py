@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
@@ -23,8 +22,7 @@ from starlette.routing import Route
 
 from streamproc.shell import api
 from streamproc.shell.metrics import Watched, registry
-
-HUNG_AFTER_S = 15.0
+from streamproc.shell.service import HUNG_AFTER_S
 
 INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><title>streamproc</title>
 <h1>streamproc</h1><p>Bedside event-stream processor. Research, simulation and secondary notification only:
@@ -39,6 +37,9 @@ class CannotListen(Exception):
 class Served(Watched, api.Feed, Protocol):
     """What is served: figures, health, alerts and beds."""
 
+    @property
+    def step_age_s(self) -> float: ...
+
 
 def application(watched: Served) -> Starlette:
     """The routes over a service."""
@@ -51,7 +52,7 @@ def application(watched: Served) -> Starlette:
         return _exposition(own, request)
 
     async def healthz(request: Request) -> Response:
-        age_s = time.time() - watched.last_step_s
+        age_s = watched.step_age_s
         alive = age_s < HUNG_AFTER_S
         return JSONResponse({"alive": alive, "last_step_age_s": round(age_s, 3)}, 200 if alive else 503)
 

@@ -27,7 +27,9 @@ from streamproc.shell.write_ahead import LogFile, read_log
 
 JOURNAL = "journal.db"
 """Its file in the state folder."""
-SCHEMA_VERSION = 2
+FORGOTTEN_MARK = "feed_forgotten"
+"""Up to which number of the feed its events are no longer kept."""
+SCHEMA_VERSION = 3
 _APPLICATION_ID = 0x57415244
 _FRAMES_VERSION = 1
 _SNAPSHOT_VERSION = 3
@@ -46,7 +48,7 @@ _RETAINED = 1
 
 _SCHEMA = """
 CREATE TABLE batch (position INTEGER PRIMARY KEY, received_ms INTEGER NOT NULL, frames BLOB NOT NULL);
-CREATE TABLE mark (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE mark (name TEXT PRIMARY KEY, value NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE event (feed_seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, payload BLOB NOT NULL);
 CREATE TABLE snapshot (
     position INTEGER PRIMARY KEY, version INTEGER NOT NULL, base INTEGER, parts INTEGER NOT NULL,
@@ -61,8 +63,12 @@ _READ = (
     "SELECT position, received_ms, frames FROM batch WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?"
 )
 _RECEIVED_AT = "SELECT received_ms FROM batch WHERE position = ?"
-_SET_MARK = "INSERT OR REPLACE INTO mark VALUES (?, ?)"
+_SET_MARK = "INSERT OR REPLACE INTO mark VALUES (?, ?, ?)"
 
+_OLD_EVENTS = (
+    "SELECT max(feed_seq) FROM (SELECT feed_seq, time_ms FROM event ORDER BY feed_seq LIMIT ?)"
+    " WHERE time_ms < ?"
+)
 _FORGET_SNAPSHOTS = (
     "DELETE FROM snapshot"
     " WHERE position NOT IN (SELECT position FROM snapshot ORDER BY position DESC LIMIT ?)"
@@ -276,7 +282,7 @@ class SqliteJournal:
         frames = encode_frames(position, received_ms, messages)
         with self._commit() as database:
             database.execute("INSERT INTO batch VALUES (?, ?, ?)", (position, received_ms, frames))
-            database.executemany(_SET_MARK, list(marks.items()))
+            _set_marks(database, marks)
             database.executemany("INSERT OR REPLACE INTO event VALUES (?, ?, ?)", events)
         self._position = position
         return position
@@ -326,30 +332,38 @@ class SqliteJournal:
 
     async def forget_events_before(self, time_ms: int) -> None:
         """Remove the events of the feed that are older than this; they are the first of it."""
-        oldest = "SELECT feed_seq FROM event ORDER BY feed_seq LIMIT ?"
-        forget = f"DELETE FROM event WHERE time_ms < ? AND feed_seq IN ({oldest})"
-
-        def forget_some() -> int:
-            with self._commit() as database:
-                return database.execute(forget, (time_ms, _ROWS_AT_A_TIME)).rowcount
-
-        while await self._write(forget_some):
+        while await self._write(partial(self._forget_some_events, time_ms)):
             pass
+
+    def _forget_some_events(self, time_ms: int) -> bool:
+        """And keep in mind up to where, for whoever still asks for them."""
+        with self._commit() as database:
+            (last,) = database.execute(_OLD_EVENTS, (_ROWS_AT_A_TIME, time_ms)).fetchone()
+            if last is not None:
+                database.execute("DELETE FROM event WHERE time_ms < ? AND feed_seq <= ?", (time_ms, last))
+                _set_marks(database, {FORGOTTEN_MARK: last})
+        return last is not None
 
     # --- marks and snapshots -------------------------------------------------------------------
 
     def mark(self, name: str) -> Mark | None:
-        """A small durable fact, such as how far the feed has been acknowledged."""
+        """A small durable fact, such as how far the feed has been acknowledged; damage raises
+        `JournalCorrupt`."""
         with self._reading() as database:
-            row = database.execute("SELECT value FROM mark WHERE name = ?", (name,)).fetchone()
-        return None if row is None else row[0]
+            row = database.execute("SELECT value, checksum FROM mark WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            return None
+        if row[1] != _mark_checksum(name, row[0]):
+            raise JournalCorrupt(self._position, f"the checksum of mark {name} does not match")
+        value: Mark = row[0]
+        return value
 
     async def set_marks(self, marks: Mapping[str, Mark]) -> None:
         """Set these, in a commit of their own."""
 
         def set_them() -> None:
             with self._commit() as database:
-                database.executemany(_SET_MARK, list(marks.items()))
+                _set_marks(database, marks)
 
         await self._write(set_them)
 
@@ -532,6 +546,15 @@ def _rows(database: sqlite3.Connection, expected: int, last: int) -> Iterator[tu
         raise JournalCorrupt(expected, str(error)) from error
     if expected == begun:
         raise JournalCorrupt(expected, f"missing, the last should be {last}")
+
+
+def _set_marks(database: sqlite3.Connection, marks: Mapping[str, Mark]) -> None:
+    rows = [(name, value, _mark_checksum(name, value)) for name, value in marks.items()]
+    database.executemany(_SET_MARK, rows)
+
+
+def _mark_checksum(name: str, value: object) -> int:
+    return zlib.crc32(f"{name} {value!r}".encode(errors="replace"))
 
 
 def _manifest_checksum(position: int, base: int | None) -> int:

@@ -32,6 +32,7 @@ from streamproc.shell.clock import Clock, clock_from, telemetry_of
 from streamproc.shell.handed_in import HandedIn
 from streamproc.shell.intake import Intake, topics_from
 from streamproc.shell.journal import (
+    FORGOTTEN_MARK,
     JOURNAL,
     Batch,
     JournalCorrupt,
@@ -60,6 +61,8 @@ ACKNOWLEDGED_MARK = "feed_acknowledged"
 NUMBERED_MARK = "feed_numbered"
 PROGRAM_MARK = "program"
 UNDECODABLE_TOPIC = ""
+HUNG_AFTER_S = 15.0
+"""A processing path that has not come round for so long hangs."""
 NUMBERS_AHEAD = 10_000
 """So many numbers of the feed may be given out before the next commit says so."""
 
@@ -116,6 +119,8 @@ class Service:
     meters: Meters = field(default_factory=Meters)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     last_step_s: float = field(init=False)
+    """For people and figures; the machine's clock may be set."""
+    _stepped_s: float = field(init=False)
     watch: Watch = field(init=False)
     running: bool = False
     """Recovered and about to connect; before that there is no journal and no connection to ask."""
@@ -136,7 +141,7 @@ class Service:
 
     def __post_init__(self) -> None:
         settings = self.settings
-        self.last_step_s = self.machine.wall_s()
+        self._came_round()
         self.topics = topics_from(settings)
         self.watch = Watch(settings)
         self.intake = Intake.from_settings(settings)
@@ -185,6 +190,11 @@ class Service:
         return self.journal.position if self.running else 0
 
     @property
+    def step_age_s(self) -> float:
+        """How long ago the processing path last came round, whatever was done to the clock meanwhile."""
+        return self.machine.steady_s() - self._stepped_s
+
+    @property
     def undelivered(self) -> int:
         """Alert events that the broker has not acknowledged."""
         return self.outbox.undelivered
@@ -203,10 +213,17 @@ class Service:
         last = kept[-1][0] if kept else after
         return (kept + [event for event in newest if event[0] > last])[:limit]
 
+    async def forgotten_events(self) -> int:
+        """The number of the feed up to which its events are no longer kept."""
+        mark = await asyncio.to_thread(self.journal.mark, FORGOTTEN_MARK)
+        return mark if isinstance(mark, int) else 0
+
     @property
-    def taking(self) -> bool:
-        """Whether what is handed in can still be made durable."""
-        return self.running and not self.journal.failed and not self.stopping.is_set()
+    def standing_still(self) -> str | None:
+        """Why what is shown may be out of date: nothing new is judged."""
+        if self.failure is None and self.step_age_s < HUNG_AFTER_S:
+            return None
+        return self.failure or f"no round for {self.step_age_s:.0f} s"
 
     async def hand_in(self, payload: bytes) -> Rejected | None:
         """An acknowledgement, like a message of a station; answers once it is durable: why not, or None."""
@@ -274,8 +291,11 @@ class Service:
             self.handed_in.settle()
             self._log_told(told)
             await self.keeper.look(position, now_ms, len(messages), self._take_snapshot)
-        self.last_step_s = self.machine.wall_s()
+        self._came_round()
         self._publish(now_ms)
+
+    def _came_round(self) -> None:
+        self.last_step_s, self._stepped_s = self.machine.wall_s(), self.machine.steady_s()
 
     def _log_told(self, told: Sequence[Recorded]) -> None:
         for message in told:
@@ -359,7 +379,7 @@ class Service:
         for batch in self.journal.read(position + 1):
             self._apply_again(batch)
             replayed, messages = replayed + 1, messages + len(batch.messages)
-            self.last_step_s = self.machine.wall_s()
+            self._came_round()
             await asyncio.sleep(0)
         self._refuse_another_instance()
         _log.info(

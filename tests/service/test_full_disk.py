@@ -54,6 +54,9 @@ async def fails_visibly(processor: Processor, station: Station, why: str) -> Non
     status, told = await processor.get("/readyz")
     assert status == 503
     assert why in told
+    for path in ("beds", "alerts?state=active", "alerts?after=0", "alerts/stream"):
+        status, told = await processor.get(f"/api/v1/{path}")
+        assert (status, "out of date" in told) == (503, True)
     figures = await processor.metrics()
     assert (figures.value("ready"), figures.value("journal_failed")) == (0, 1)
 

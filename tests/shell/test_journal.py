@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from streamproc.shell.journal import (
+    SCHEMA_VERSION,
     Batch,
     Journal,
     JournalCorrupt,
@@ -209,9 +210,9 @@ async def test_a_killed_owner_does_not_keep_the_journal(path: Path) -> None:
 async def test_a_newer_journal_is_refused_and_left_alone(path: Path) -> None:
     await filled(path, 1)
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 3")
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     before = bytes_of(path)
-    with pytest.raises(JournalTooNew, match="version 3"):
+    with pytest.raises(JournalTooNew, match=f"version {SCHEMA_VERSION + 1}"):
         SqliteJournal(path)
     assert bytes_of(path) == before
 
@@ -395,6 +396,17 @@ async def test_marks_are_set_with_their_batch_or_alone(path: Path) -> None:
         await journal.set_marks({"feed_seq": 8})
     async with SqliteJournal(path) as journal:
         assert (journal.mark("feed_seq"), journal.mark("instance")) == (8, "ward-1")
+
+
+async def test_a_damaged_mark_is_no_mark(path: Path) -> None:
+    """A number that was flipped would hide undelivered alerts, or tell two under one number."""
+    async with SqliteJournal(path) as journal:
+        await journal.append(1, [], {"feed_seq": 7, "instance": "ward-1"})
+    damage(path, "UPDATE mark SET value = 15 WHERE name = 'feed_seq'")
+    async with SqliteJournal(path) as journal:
+        with pytest.raises(JournalCorrupt, match="mark feed_seq"):
+            journal.mark("feed_seq")
+        assert journal.mark("instance") == "ward-1"
 
 
 async def test_the_newest_sound_snapshot_counts_and_a_damaged_one_is_said(path: Path) -> None:
