@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from streamproc.core.alert import (
     CLEARING,
     RAISING,
+    WORTH_MS,
     Alert,
     AlertState,
     Clear,
@@ -455,3 +456,64 @@ def test_a_level_that_a_rule_does_not_have_is_never_reached() -> None:
     alert = Alert()
     step(alert, T, judged(ALWAYS_NOT))
     assert alert.stage is Stage.QUIET
+
+
+# asked later than it had to be
+
+
+def test_a_wait_that_is_long_over_is_over() -> None:
+    alert, judgement = Alert(), judged(MET, raise_ms=WAIT_MS)
+    step(alert, T, judgement)
+    assert step(alert, T + 3 * WAIT_MS, judgement) is Phase.START
+    judgement = judged(NOT_MET, MET, clear_ms=WAIT_MS)
+    step(alert, T + 4 * WAIT_MS, judgement)
+    assert step(alert, T + 9 * WAIT_MS, judgement) is Phase.END
+    alert = opened(two_levels(MET, MET, high_ms=WAIT_MS))
+    assert step(alert, T + 9 * WAIT_MS, two_levels(MET, MET, high_ms=WAIT_MS)) is Phase.ESCALATE
+
+
+def test_what_unlatches_does_so_however_late_it_is_asked() -> None:
+    """A latching alert whose dose is back for long enough ends unseen."""
+    back = Judgement((Level(HIGH, NOT_MET),), (Clear(MET, WAIT_MS, unlatches=True),))
+    for asked_ms, phase in ((WAIT_MS - 1, None), (WAIT_MS, Phase.END), (9 * WAIT_MS, Phase.END)):
+        alert = opened()
+        assert step(alert, T + 1, back, latches=True) is None
+        assert step(alert, T + 1 + asked_ms, back, latches=True) is phase
+
+
+def test_a_lower_level_never_escalates() -> None:
+    """Also where the rule no longer has the level that the alert is at."""
+    alert = opened(two_levels(MET, MET))
+    lower = Judgement((Level(LOW, MET), Level(Priority.INFO, MET)), (Clear(NOT_MET),))
+    assert step(alert, T + 1, lower) is None
+    assert alert.priority is HIGH
+
+
+# the promise that ordinary samples change nothing
+
+
+@pytest.mark.parametrize(
+    ("firm_in_ms", "goes_on", "due_in_ms", "is_firm"),
+    [
+        (WORTH_MS - 1, True, 50_000, False),
+        (WORTH_MS, True, WORTH_MS, True),
+        (WORTH_MS + 1, True, WORTH_MS + 1, True),
+        (90_000, True, 90_000, True),
+        (90_000, False, 50_000, False),
+        (-90_000, True, 50_000, False),
+    ],
+)
+def test_an_answer_that_is_firm_for_a_second_is_not_asked_at_each_sample(
+    firm_in_ms: int, goes_on: bool, due_in_ms: int, is_firm: bool
+) -> None:
+    low = found("asked", False, T + 50_000, value=70, saw=DOSE, firm_ms=T + firm_in_ms)
+    alert = Alert()
+    alert.step(T, judged(low), BED, RULE, latches=False, line_goes_on=goes_on)
+    assert (alert.is_firm, alert.due_ms) == (is_firm, T + due_in_ms)
+
+
+def test_a_wait_ends_what_is_firm() -> None:
+    alert = Alert()
+    alert.step(T, judged(MET, raise_ms=WAIT_MS), BED, RULE, latches=False, line_goes_on=True)
+    assert (alert.is_firm, alert.due_ms) == (True, T + WAIT_MS)
+    assert restored(alert).is_firm is False
