@@ -19,6 +19,7 @@ from streamproc.core.dose import (
     dose_of,
     exact,
     flow_of,
+    ml_per_min,
     total,
     weights_conflict,
 )
@@ -261,3 +262,27 @@ def test_salt_is_half_its_mass_in_base(rate_1e5: int, weight_1e3: int) -> None:
     as_base, as_salt = flow(report(rate, "mg/h"), weight_kg), flow(report(rate, "mg/h", **SALT), weight_kg)
     assert as_base.per_kg_min is not None
     assert as_salt.per_kg_min == as_base.per_kg_min / 2
+
+
+# the volume that runs
+
+
+@pytest.mark.parametrize(
+    ("said", "context_kg", "ml"),
+    [
+        (report(60.0, "mL/h"), None, Fraction(1)),  # needs no concentration
+        (report(8.0, "ug/min", concentration=(16.0, "ug/mL")), None, Fraction(1, 2)),
+        (report(0.96, "mg/h", concentration=(0.016, "mg/mL")), None, Fraction(1)),
+        (report(0.2, "ug/kg/min", concentration=(16.0, "ug/mL")), 80.0, Fraction(1)),
+        (report(0.2, "ug/kg/min", concentration=(16.0, "ug/mL"), weight_kg=40.0), 80.0, Fraction(1, 2)),
+        (report(0.2, "ug/kg/min", concentration=(16.0, "ug/mL")), None, None),
+        (report(0.2, "ug/kg/min"), 80.0, None),
+        (report(8.0, "U/min", concentration=(16.0, "ug/mL")), 80.0, None),
+        (replace(report(8.0, "ug/min", concentration=(16.0, "ug/mL")), rate=None), 80.0, None),
+    ],
+)
+def test_a_rate_as_volume_by_what_the_pump_knows(
+    said: PumpStatus, context_kg: float | None, ml: Fraction | None
+) -> None:
+    """The pump's own weight comes first: with that it turned a rate per kg into mL."""
+    assert ml_per_min(said, terms().drugs["norepinephrine"], context_kg) == ml
