@@ -14,6 +14,7 @@ from streamproc.core.events import (
     Acknowledged,
     BedEvent,
     Doubt,
+    MapSample,
     Observation,
     PatientContext,
     Profile,
@@ -123,7 +124,8 @@ class Intake:
                 self._refuse(decoded, message, received_ms)
             else:
                 readable.append((decoded, message))
-        readable.sort(key=_by_event_time)
+        if len(readable) > 1:
+            readable.sort(key=_by_event_time)
         for event, message in readable:
             self._offer(event, message, received_ms)
 
@@ -144,7 +146,7 @@ class Intake:
 
     def _offer(self, event: BedEvent | Acknowledged, message: Recorded, received_ms: int) -> None:
         verdict = self.ward.offer(event, received_ms, digest(message.payload))
-        kind = kind_of(event)
+        kind = KINDS[type(event)]
         if isinstance(verdict, Reason):
             detail = DETAILS[verdict] + _by_how_much(verdict, event.time_ms - received_ms)
             rejected = Rejected(verdict, detail, kind, getattr(event, "bed", None))
@@ -202,19 +204,15 @@ def times_ms(decoder: Decoder, messages: Iterable[Recorded]) -> Iterator[int]:
             yield decoded.time_ms
 
 
-def kind_of(event: BedEvent | Acknowledged) -> str:
-    """The contract's word for a message."""
-    match event:
-        case PumpStatus():
-            return "pump"
-        case PatientContext() | Freed():
-            return "patient"
-        case Observation():
-            return "observation"
-        case Acknowledged():
-            return "ack"
-        case _:
-            return "map"
+KINDS: dict[type, str] = {
+    MapSample: "map",
+    PumpStatus: "pump",
+    PatientContext: "patient",
+    Freed: "patient",
+    Observation: "observation",
+    Acknowledged: "ack",
+}
+"""The contract's word for a message."""
 
 
 def topics_from(settings: Settings) -> Topics:

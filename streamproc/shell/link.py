@@ -75,6 +75,7 @@ class Link(asyncio.Protocol):
         self.writable = True
         self.held = False
         self._leaving = False
+        self._rest: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -101,11 +102,18 @@ class Link(asyncio.Protocol):
         self._on_packets(packets, len(data))
         if self._coalesce_s and len(data) < _LARGE_READ_BYTES:
             self._reading(False)
-            self._loop.call_later(self._coalesce_s, self._resume)
+            self._rest = self._loop.call_later(self._coalesce_s, self._resume)
 
     def _resume(self) -> None:
+        self._rest = None
         if not self.held:
             self._reading(True)
+
+    def read_on(self) -> None:
+        """Rest no longer: the other side seems to wait for what we have just written."""
+        if self._rest is not None:
+            self._rest.cancel()
+            self._resume()
 
     def _reading(self, wanted: bool) -> None:
         if self._transport is not None and not self._transport.is_closing():

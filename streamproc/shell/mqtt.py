@@ -128,7 +128,7 @@ class Connection:
         self._window = PublishWindow(settings.publish_queue_max, settings.publish_in_flight_max)
         self._owed = OwedAcknowledgements()
         self._pending: list[Delivery] = []
-        self._pending_bytes = 0
+        self._pending_bytes = self._acknowledged_bytes = 0
         self._ended: list[Published] = []
         self._link: Link | None = None
         self._task: asyncio.Task[None] | None = None
@@ -196,6 +196,10 @@ class Connection:
         # Not held back by pause_writing: at most four bytes for each of receive_maximum messages.
         if frames and self.connected and self._link is not None:
             self._link.write(frames)
+            # As many as the last time, and nothing left: perhaps the broker sends no more unacknowledged.
+            if len(frames) == self._acknowledged_bytes and not len(self._owed):
+                self._link.read_on()
+            self._acknowledged_bytes = len(frames)
 
     def publish(
         self,

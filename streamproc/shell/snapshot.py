@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from streamproc.shell.intake import Intake
 
@@ -60,7 +61,7 @@ def _parts(head: Kept, beds: Kept, remembered: Kept) -> Iterator[Kept]:
 
 
 def _encoded(part: Kept) -> bytes:
-    return zlib.compress(to_json(part), LEVEL)
+    return zlib.compress(msgspec.json.encode(part), LEVEL)
 
 
 def head_of(parts: Sequence[bytes]) -> Kept:

@@ -657,6 +657,29 @@ async def test_many_messages_in_a_moment_cost_few_wakes(scripted_broker: Scripte
     assert wakes < 40
 
 
+async def test_a_broker_that_waits_for_acknowledgements_does_not_wait_for_the_pause(
+    scripted_broker: ScriptedBroker,
+) -> None:
+    """Two messages unacknowledged are all that it allows itself; with pauses, it took 40 s."""
+
+    async def say_two_by_two(link: ScriptedLink) -> None:
+        for number in range(0, 80, 2):
+            link.say(*(publish_frame(b"%d" % each, packet_id=each + 1) for each in (number, number + 1)))
+            for _ in range(2):
+                await link.hear(mqtt5.PubAckPacket)
+
+    async with Connection(settings(scripted_broker.port, coalesce_ms=1000), ["ward/#"]) as ward:
+        link = await scripted_broker.accept()
+        await link.greet()
+        received = list[Delivery]()
+        async with asyncio.timeout(SOON_S), asyncio.TaskGroup() as playing:
+            playing.create_task(say_two_by_two(link))
+            while len(received) < 80:
+                received += (batch := await ward.batch(SOON_S))
+                ward.acknowledge(batch)
+    assert numbers(received) == list(range(80))
+
+
 @codec_panics
 async def test_an_undecodable_message_is_handed_on_and_acknowledged_in_its_turn(
     scripted_broker: ScriptedBroker,
