@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +17,7 @@ import typer
 
 from streamproc import __version__
 from streamproc.config import ConfigError, Settings, load
+from streamproc.shell.apart import UNREADABLE, replayed, replayed_apart
 from streamproc.shell.catalogue import as_markdown, as_text
 from streamproc.shell.clock import ClockWrong
 from streamproc.shell.demo import Demonstration, demonstrate
@@ -28,11 +29,10 @@ from streamproc.shell.log import set_up
 from streamproc.shell.mixing import NotMixed, rule_of_six
 from streamproc.shell.mqtt import BrokerRefused, SessionTakenOver
 from streamproc.shell.record import record_to
-from streamproc.shell.recordings import Unreadable, read_files
 from streamproc.shell.relive import journal_at
-from streamproc.shell.replay import Replay
 from streamproc.shell.service import Service
 from streamproc.shell.snapshot import SnapshotForeign
+from streamproc.shell.tally import Tally
 from streamproc.wire.instant import instant_ms
 from streamproc.wire.rejected import Refused
 
@@ -62,9 +62,6 @@ STOPPED_FOR_GOOD = (
     CannotListen,
 )
 """What the service cannot live with; each names itself and its remedy."""
-
-UNREADABLE = (JournalTooNew, JournalCorrupt, JournalFailed, SnapshotForeign, ForeignMessage)
-"""What can be wrong with a journal that is only read."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -135,34 +132,30 @@ def replay(
     what_if: Annotated[
         bool, typer.Option(help="judge by the configuration given, whatever a journal was judged by")
     ] = False,
+    each: Annotated[
+        bool, typer.Option("--each", help="every file is a ward of its own; all cores take part")
+    ] = False,
 ) -> None:
     """Recorded telemetry in, alert events out, byte for byte the same each time."""
     settings = _settings(config, set_)
     set_up(settings.log.level, settings.log.format)
-    run = Replay(settings)
-    run.intake.obeys_journal = not what_if
+    tally = Tally()
     try:
         until_ms = None if until is None else instant_ms(until, "--until")
-        for line in _replayed(run, files, until_ms):
+        if each:
+            lines = replayed_apart(files, (config, tuple(set_ or ())), until_ms, not what_if, tally)
+        else:
+            lines = replayed(files, settings, until_ms, not what_if, tally)
+        for line in lines:
             sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()
-    except (Refused, Unreadable, *UNREADABLE) as error:
+    except (Refused, *UNREADABLE) as error:
         sys.stdout.buffer.flush()
         _complain(str(error))
         raise typer.Exit(2) from None
-    tally = run.intake.tally
     rejected = {reason.value: number for reason, number in sorted(tally.rejected.items())}
     counts = {taken.value: number for taken, number in sorted(tally.taken.items())}
     _log.info("replay_ended", received=tally.received.total(), **counts, rejected=rejected)
-
-
-def _replayed(run: Replay, files: Sequence[str], until_ms: int | None) -> Iterator[bytes]:
-    journals = [journal for file in files if (journal := journal_at(file)) is not None]
-    if not journals:
-        return run.alerts(read_files(files), until_ms)
-    if len(files) > 1:
-        raise Unreadable(f"{journals[0]}: a journal has a beginning of its own; right would be it alone")
-    return run.journal(journals[0], until_ms)
 
 
 @app.command()
@@ -237,7 +230,7 @@ def explain(
             typer.echo(explain_alert(_past(settings, words[1:], state), words[0]))
         else:
             raise Unexplained("say which: ALERT_ID, or --bed unit/bed --rule ID [--at TIME]")
-    except (Unexplained, Unreadable, Refused, OSError, *UNREADABLE) as error:
+    except (Unexplained, Refused, OSError, *UNREADABLE) as error:
         _complain(str(error))
         raise typer.Exit(2) from None
 

@@ -36,3 +36,9 @@ class Tally:
     def accounted(self) -> int:
         """Accepted, rejected, duplicate and late together."""
         return self.taken.total() + self.rejected.total()
+
+    def add(self, other: Tally) -> None:
+        """Count what another has counted."""
+        self.received += other.received
+        self.taken += other.taken
+        self.rejected += other.rejected

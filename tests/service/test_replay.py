@@ -128,6 +128,21 @@ def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[byte
     return subprocess.run([*STREAMPROC, "replay", *arguments], cwd=ROOT, input=stdin, capture_output=True)
 
 
+def test_with_each_every_file_is_a_ward_of_its_own(recording: Path, tmp_path: Path) -> None:
+    """Whatever the others are, in the order in which they are given; what is wrong with one ends it there."""
+    lines = recording.read_bytes().splitlines(keepends=True)
+    files = [tmp_path / name for name in ("late.jsonl", "early.jsonl")]
+    for file, some in zip(files, (lines[len(lines) // 2 :], lines[: len(lines) // 2]), strict=True):
+        file.write_bytes(b"".join(some))
+    late, early = (replay(str(file)) for file in files)
+    assert late
+    assert early
+    assert replay("--each", *map(str, files)) == late + early
+    done = run("--each", str(files[0]), str(tmp_path / "nothing.jsonl"), str(files[1]))
+    assert (done.returncode, done.stdout) == (2, late)
+    assert b"nothing.jsonl: No such file" in done.stderr
+
+
 def rules_in(lines: bytes) -> set[str]:
     return {json.loads(line)["data"]["rule"] for line in lines.splitlines()}
 
