@@ -32,7 +32,7 @@ class Size:
     burst_s: int = 6
     burst_per_second: int = 10
     queue: int = burst.QUEUE
-    memory_beds: int = 10
+    memory_beds: int = 4
     days: int = 7
     windows_s: tuple[int, ...] = scaling.WINDOWS_S
     scaled_beds: tuple[int, ...] = scaling.BEDS

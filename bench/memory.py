@@ -19,7 +19,7 @@ from streamproc.shell.journal import Recorded
 START_MS = 1_790_000_000_000
 HALF_AN_HOUR_S, HOUR_S, DAY_S = 1_800, 3_600, 86_400
 KIB = 1024
-EVERY_S = 10
+EVERY_S = 30
 """Between two messages of a device in the simulated week: every window is full, and it replays in seconds."""
 
 
@@ -102,7 +102,7 @@ def measure(beds: int, days: int, every_s: int) -> Memory:
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(prog="bench memory", description=__doc__)
-    parser.add_argument("--beds", type=int, default=10)
+    parser.add_argument("--beds", type=int, default=4)
     parser.add_argument("--days", type=int, default=7)
     parser.add_argument(
         "--every-s", type=int, default=EVERY_S, help="between two messages of a device in that week"

@@ -19,12 +19,12 @@ from streamproc.config import load
 from streamproc.shell.intake import Intake
 from streamproc.shell.journal import Recorded
 
-WINDOWS_S = (300, 3_600, 21_600, 86_400)
+WINDOWS_S = (300, 3_600, 86_400)
 BEDS = (10, 100, 1_000, 10_000)
 WARD_PER_S = 2_000
 """Messages a second of simulated time, from however many beds."""
-ROUND_MESSAGES, ROUNDS = 4_000, 5
-WARM_BEATS = 3
+ROUND_MESSAGES, ROUNDS = 4_000, 3
+WARM_BEATS = 2
 TICK_MS = 100
 """As often as the service looks at its clock."""
 
@@ -67,7 +67,7 @@ def windows(lengths_s: Sequence[int]) -> dict[int, Stream]:
     """One bed each at 1 Hz, whose mean pressure is asked over that length and whose window is full."""
     streams = {}
     for length_s in lengths_s:
-        settings = load(None, [f"rules.MAP-LOW.long_window_s={length_s}", f"rules.MAP-LOW.window_s={300}"])
+        settings = load(None, [f"rules.MAP-LOW.long_window_s={length_s}", "rules.MAP-LOW.window_s=300"])
         stream = streams[length_s] = Stream(Intake.from_settings(settings), Ward(1, 1, quiet=True), 1_000)
         stream.live(length_s)
     return streams
@@ -80,7 +80,7 @@ def beds(numbers: Sequence[int]) -> dict[int, Stream]:
         settings = load(None, [f"limits.beds={max(numbers)}"])
         ward = Ward(number, 1, quiet=True)
         stream = streams[number] = Stream(Intake.from_settings(settings), ward, 2_000 * number // WARD_PER_S)
-        stream.live(max(WARM_BEATS, 3 * ROUND_MESSAGES // (2 * number)))
+        stream.live(max(WARM_BEATS, ROUND_MESSAGES // (2 * number)))
     return streams
 
 
