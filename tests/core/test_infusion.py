@@ -202,6 +202,31 @@ def test_a_late_report_fills_only_what_no_report_covers() -> None:
     assert doses(pumps) == [(0, nano("0.1")), (12_000, nano("0.5")), (14_000, nano("0.2"))]
 
 
+def test_a_late_report_of_the_instant_that_another_confirmed_is_covered() -> None:
+    pumps = infusions()
+    tell(pumps, report(0.1), report(0.1, at_ms=10_000), report(0.2, at_ms=14_000))
+    tell(pumps, report(0.5, at_ms=10_000))
+    assert doses(pumps) == [(0, nano("0.1")), (14_000, nano("0.2"))]
+    tell(pumps, report(0.5, at_ms=10_001))
+    assert doses(pumps) == [(0, nano("0.1")), (10_001, nano("0.5")), (14_000, nano("0.2"))]
+
+
+def test_the_same_dose_said_otherwise_covers_the_time_between() -> None:
+    pumps = infusions()
+    said_otherwise = report(0.2, at_ms=20_000, concentration=(16.0, "ug/mL"))
+    tell(pumps, report(0.1), report(0.2, at_ms=10_000), said_otherwise, report(0.5, at_ms=15_000))
+    assert doses(pumps) == [(0, nano("0.1")), (10_000, nano("0.2"))]
+
+
+def test_what_was_silent_until_its_loss_leaves_room_for_a_late_report() -> None:
+    """A pump that is heard at the very instant of its loss has not confirmed the silence before."""
+    pumps = infusions()
+    tell(pumps, report(0.1))
+    lose(pumps, LOSS_MS)
+    tell(pumps, report(0.1, at_ms=LOSS_MS), report(0.5, at_ms=5_000))
+    assert doses(pumps) == [(0, nano("0.1")), (5_000, nano("0.5")), (LOSS_MS, nano("0.1"))]
+
+
 def test_a_late_report_from_before_all_others_begins_the_history() -> None:
     pumps = infusions()
     tell(pumps, report(0.2, at_ms=10_000))
