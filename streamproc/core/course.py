@@ -134,7 +134,7 @@ class Course:
     def mean_per_min_nano(self, from_ms: int, to_ms: int) -> int | None:
         """The mean of a stretch in 1e-9 mcg/min; None if any of it was unknown."""
         window = self.given.window(to_ms, to_ms - from_ms)
-        if window.held_ms < to_ms - from_ms:
+        if window.held_ms != to_ms - from_ms:
             return None
         return window.area * PER_MICRO // window.held_ms
 

@@ -36,8 +36,9 @@ class Step:
     @property
     def amounts(self) -> tuple[int, int]:
         """Before and after in 1e-9 mcg/kg/min, or in 1e-9 mcg/min where a weight is missing."""
-        if self.by_weight:
-            return self.before.per_kg_nano or 0, self.after.per_kg_nano or 0
+        before, after = self.before.per_kg_nano, self.after.per_kg_nano
+        if before and after:
+            return before, after
         return self.before.per_min_nano or 0, self.after.per_min_nano or 0
 
 

@@ -230,9 +230,9 @@ def test_what_was_not_measured_is_told_for_how_long() -> None:
 
 def test_all_of_it_is_measured_once_the_window_has_passed_the_unknown() -> None:
     course = followed(dose(10, 1, 1_000), dose(30, None, None, LOST), dose(40, 1, 1_000))
-    answers = [course.measured(at_ms, 100) for at_ms in (40, 139, 140)]
-    assert [answer.state for answer in answers] == [State.NOT_MET, State.NOT_MET, State.MET]
-    assert [answer.until_ms for answer in answers] == [140, 140, NEVER]
+    answers = [course.measured(at_ms, 100) for at_ms in (40, 139, 140, 141)]
+    assert [answer.state for answer in answers] == [State.NOT_MET, State.NOT_MET, State.MET, State.MET]
+    assert [answer.until_ms for answer in answers] == [140, 140, NEVER, NEVER]
     silent = followed(dose(10, 1, 1_000), dose(30, None, None, LOST)).measured(30, 100)
     assert (silent.state, silent.clauses[0].value, silent.until_ms) == (State.NOT_MET, "unknown now", NEVER)
     assert Course(GRACE_MS, DAY_MS, TOLERANCE).measured(0, 100).state is State.MET
