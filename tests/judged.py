@@ -109,7 +109,7 @@ def _window(window: WindowEvidence) -> str:
     span = _minute(window.start_ms)
     if window.end_ms != window.start_ms:
         span += f" to {_minute(window.end_ms)}"
-    held = "" if window.coverage is None else f" {window.coverage:g} held,"
+    held = "" if window.coverage is None else f" {window.coverage:.9g} held,"
     if window.first is None or window.last is None:
         return f"{span}:{held} {window.count} samples"
     last = f" to {_sample(window.last)}" if window.count > 1 else ""

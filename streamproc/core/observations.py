@@ -6,6 +6,7 @@ long as the longest look-back, and never more than a bounded number.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -121,9 +122,10 @@ class Observations:
         """What a sum over the span that ends with the newest reading is made of: from the reading that
         begins it on."""
         readings = self.of(kind)
-        first = len(readings) - 1
-        while first > 0 and readings[first].time_ms > readings[-1].time_ms - span_ms:
-            first -= 1
+        if not readings:
+            return ()
+        start_ms = readings[-1].time_ms - span_ms
+        first = bisect_right(readings, start_ms, key=lambda reading: reading.time_ms) - 1
         return tuple(readings[max(first, 0) :])
 
     def after(self, kind: ObservationKind, start_ms: int) -> list[Reading]:
@@ -140,7 +142,7 @@ class Observations:
 
     def _last_all(self, kind: ObservationKind, count: int, limit: float, *, below: bool) -> Finding:
         readings, saw = self.of(kind)[-count:], sight(Of.READINGS, kind, 0, count)
-        if len(readings) < count:
+        if len(readings) != count:
             return unknown(kind.value, f"fewer than {count} readings", saw=saw)
         holds = all((reading.figure < limit) == below for reading in readings)
         value, unit = readings[-1].figure, UNITS.get(kind, "")
@@ -149,7 +151,7 @@ class Observations:
     def falling(self, kind: ObservationKind) -> Finding:
         """Whether the newest reading is below the one before; unknown with fewer than two."""
         readings, saw, name = self.of(kind)[-2:], sight(Of.READINGS, kind, 0, 2), f"{kind.value} falling"
-        if len(readings) < 2:
+        if len(readings) != 2:
             return unknown(name, "fewer than 2 readings", saw=saw)
         before, newest = (reading.figure for reading in readings)
         return found(name, newest < before, value=newest, limit=before, unit=UNITS.get(kind, ""), saw=saw)

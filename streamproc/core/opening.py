@@ -45,7 +45,7 @@ def _known_zero(dose: Dose) -> bool:
 
 def _mean(amounts: Sequence[int | None], lengths_ms: Sequence[int]) -> int | None:
     known = [amount for amount in amounts if amount is not None]
-    if len(known) < len(amounts):
+    if len(known) != len(amounts):
         return None
     whole_ms = sum(lengths_ms)
     area = sum(amount * length_ms for amount, length_ms in zip(known, lengths_ms, strict=True))

@@ -101,11 +101,12 @@ def test_a_reading_counts_by_its_part_of_the_time(end_ms: int, span_ms: int, vol
 
 
 @pytest.mark.parametrize(
-    ("end_ms", "span_ms", "volume"), [(20, 10, 12), (19, 9, 6.3), (21, 1, 0), (20, 1, 5.7), (21, 2, 5.7)]
+    ("end_ms", "span_ms", "volume"),
+    [(20, 10, 12), (19, 9, 6.3), (21, 1, 0), (20, 1, 5.7), (21, 2, 5.7), (30, 5, 0)],
 )
 def test_two_readings_of_one_instant_both_count_there(end_ms: int, span_ms: int, volume: float) -> None:
     """The second was measured over no time: it belongs to its instant, which ends a span and begins none."""
-    kept = charted([(10, 1), (20, 7), (20, 5)])
+    kept = charted([(10, 1), (20, 7), (20, 5), (30, 0)])
     assert kept.sum_before(URINE, end_ms, span_ms) == Fraction(str(volume))
 
 
