@@ -1,4 +1,4 @@
-"""Replay of a bed-day, 172,800 messages from a recorded file; and of one file for each core at the same time.
+"""Replay of a bed-day, 172,800 messages from a recorded file; and of one file for each core with `--each`.
 
 The command itself is run, as a user would run it; its start is counted.
 """
@@ -11,9 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from subprocess import DEVNULL
 
 from bench.memory import START_MS
 from bench.stage.figures import show
@@ -51,19 +51,12 @@ def record(path: Path, seconds: int) -> int:
     return 2 * seconds
 
 
-def replay(paths: Sequence[Path]) -> tuple[float, float]:
-    """A process a file, all at once: the wall's time until the last has ended, and their CPU."""
-    command = [sys.executable, "-m", "streamproc", "replay"]
+def replay(*words: str | Path) -> tuple[float, float]:
+    """The command from its start to its end: by the wall, and the CPU of all its processes."""
+    command = [sys.executable, "-m", "streamproc", "replay", *map(str, words)]
     before, began_s = os.times(), time.monotonic()
-    processes = [
-        subprocess.Popen(
-            [*command, str(path)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        for path in paths
-    ]
-    ended = [process.wait() for process in processes]
+    subprocess.run(command, cwd=ROOT, stdout=DEVNULL, stderr=DEVNULL, check=True)
     wall_s, after = time.monotonic() - began_s, os.times()
-    assert not any(ended), f"exit codes {ended}"
     used_s = after.children_user + after.children_system - before.children_user - before.children_system
     return wall_s, used_s
 
@@ -74,8 +67,8 @@ def bedday(seconds: int) -> Replayed:
     with tempfile.TemporaryDirectory(prefix="bedday-") as name:
         path = Path(name) / "bed-day.jsonl"
         messages = record(path, seconds)
-        wall_s, used_s = replay([path])
-        all_wall_s, _ = replay([path] * cores)
+        wall_s, used_s = replay(path)
+        all_wall_s, _ = replay("--each", *[path] * cores)
         file_mb = path.stat().st_size / 1e6
     return Replayed(
         messages=messages,
