@@ -7,10 +7,11 @@ endpoint is a sign, too.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
-from typing import Protocol
+from typing import Protocol, cast
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -21,7 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from streamproc.shell import api
-from streamproc.shell.metrics import Watched, registry
+from streamproc.shell.metrics import Gathered, Watched, gathered
 from streamproc.shell.service import HUNG_AFTER_S
 
 INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><title>streamproc</title>
@@ -43,13 +44,13 @@ class Served(Watched, api.Feed, Protocol):
 
 def application(watched: Served) -> Starlette:
     """The routes over a service."""
-    own = registry(watched)
 
     async def index(request: Request) -> Response:
         return HTMLResponse(INDEX)
 
     async def metrics(request: Request) -> Response:
-        return _exposition(own, request)
+        families = await gathered(watched)
+        return await asyncio.to_thread(_exposition, families, request)
 
     async def healthz(request: Request) -> Response:
         age_s = watched.step_age_s
@@ -77,9 +78,9 @@ def application(watched: Served) -> Starlette:
     )
 
 
-def _exposition(own: CollectorRegistry, request: Request) -> Response:
+def _exposition(families: Gathered, request: Request) -> Response:
     encoder, content_type = choose_encoder(request.headers.get("accept", ""))
-    return Response(encoder(own), headers={"content-type": content_type})
+    return Response(encoder(cast(CollectorRegistry, families)), headers={"content-type": content_type})
 
 
 class _Server(uvicorn.Server):
@@ -93,8 +94,6 @@ class _Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def serving(watched: Served, host: str, port: int) -> AsyncIterator[int]:
     """Serve for as long as the context lasts; gives the port, which is a free one if 0 was asked."""
-    import asyncio
-
     listener = _listener(host, port)
     config = uvicorn.Config(
         application(watched), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
