@@ -151,10 +151,12 @@ def test_an_artefact_shows_that_the_monitor_sends_and_no_more() -> None:
         (2_000, "line", 81, True, False),
         (2_000, "line", 70, False, False),
         (2_000, "cuff", 70, True, False),
-        (1_000, "line", 70, True, False),  # not the next
+        (500, "line", 70, True, False),  # not the next
+        (1_000, "line", 70, True, False),
         (1_001, "line", 70, True, True),
         (1_000 + LOST_MS - 1, "line", 70, True, True),
         (1_000 + LOST_MS, "line", 70, True, False),  # after a gap
+        (1_001 + LOST_MS, "line", 70, True, False),
     ],
 )
 def test_ordinary_is_the_next_of_the_line_within_what_it_has_shown(
@@ -183,8 +185,8 @@ def test_the_pressure_of_now_against_a_limit(at_ms: int, below: bool, at_least: 
 
 def test_an_answer_is_firm_where_every_sample_is_on_one_side() -> None:
     pressure = taken((0, "line", 60), (1_000, "line", 70))
-    firm = {mmhg: pressure.below(mmhg * 1_000, 1_000).firm_ms for mmhg in (60, 61, 70, 71)}
-    assert firm == {60: NEVER, 61: 1_000, 70: 1_000, 71: NEVER}
+    firm = {mmhg: pressure.below(mmhg * 1_000, 1_000).firm_ms for mmhg in (59, 60, 61, 70, 71)}
+    assert firm == {59: NEVER, 60: NEVER, 61: 1_000, 70: 1_000, 71: NEVER}
     silent = pressure.below(65_000, 1_000 + LINE_MS)
     assert (silent.known, silent.until_ms, silent.firm_ms) == (False, NEVER, 1_000 + LINE_MS)
 
@@ -198,6 +200,7 @@ def test_silence_counts_from_the_last_valid_sample_or_from_when_one_was_awaited(
     ]
     clause = answers[0].clauses[0]
     assert (clause.value, clause.limit, clause.unit) == (14.999, 15, "s")
+    assert pressure.silent_for(15_001, 15_998).firm_ms == NEVER
     assert pressure.silent_for(14_999, 15_998).firm_ms == 15_998  # a quicker rhythm may shorten this one
     assert taken().silent_for(15_000, 16_000, since_ms=1_000).met
     assert not taken().silent_for(15_000, 16_000, since_ms=1_001).met
