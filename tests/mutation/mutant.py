@@ -47,8 +47,12 @@ class Mutant:
 
     @property
     def digest(self) -> str:
-        """What a verdict belongs to: the whole mutated file."""
-        return hashlib.sha256(self.source.encode()).hexdigest()[:16]
+        """What a verdict belongs to: the mutated function, or statement outside of any."""
+        first, last = _unit_of(self.original, self.line)
+        before, after = self.original.splitlines(), self.source.splitlines()
+        last_after = last + len(after) - len(before)
+        unit = "\n".join([self.path, *before[first - 1 : last], *after[first - 1 : last_after]])
+        return hashlib.sha256(unit.encode()).hexdigest()[:16]
 
 
 def mutants_of(path: str) -> list[Mutant]:
@@ -66,6 +70,28 @@ def mutants_of(path: str) -> list[Mutant]:
         found.append(Mutant(path, operator, line, before, after, times[before, after], original, source))
         times[before, after] += 1
     return found
+
+
+def _unit_of(source: str, line: int) -> tuple[int, int]:
+    """The first and last line of the function around a line, or of the statement where there is none."""
+    around = [unit for unit in _units(source) if unit[1] <= line <= unit[2]]
+    functions = [unit for unit in around if unit[0]]
+    _, first, last = functions[0] if functions else around[-1]
+    return first, last
+
+
+@cache
+def _units(source: str) -> list[tuple[bool, int, int]]:
+    """Every statement, the outer ones first: whether it is a function, its first and its last line."""
+    statements = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
+    return [
+        (isinstance(node, ast.FunctionDef), _first_line(node), node.end_lineno or 0) for node in statements
+    ]
+
+
+def _first_line(node: ast.stmt) -> int:
+    decorators = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(decorator.lineno for decorator in decorators)])
 
 
 @cache
