@@ -44,6 +44,7 @@ class Burst:
     sent: int
     burst_s: float
     received: int
+    late: int
     dropped_by_broker: int
     missing_by_sequence: int
     gap_alerts: int
@@ -69,7 +70,7 @@ class Peak:
 def burst(beds: int, seconds: int, per_second: int, queue: int) -> Burst:
     """The storm, the drain, and the calm, with one processor."""
     storm = Ward(beds, seconds, per_second, boot=2, quiet=True)
-    calm = Ward(beds, 2 * SETTLE_S, boot=3, rising_one_in=RISING_ONE_IN)
+    calm = Ward(beds, 2 * SETTLE_S, boot=2, before=seconds * per_second, rising_one_in=RISING_ONE_IN)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="burst-")))
         _, port = stack.enter_context(mosquitto(folder, max_queued_messages=queue))
@@ -90,16 +91,12 @@ def burst(beds: int, seconds: int, per_second: int, queue: int) -> Burst:
         last: Published = quiet.recv()
         text, dropped = fetched(metrics), asyncio.run(told(port, DROPPED))
         after_mb, ready = resident_mb(pid), is_ready(metrics)
-    fates = {fate: round(summed(text, f"messages_{fate}_total")) for fate in FATES}
     return Burst(
         beds=beds,
         sent=published.messages + last.messages,
         burst_s=burst_s,
-        received=fates["received"],
+        **counted(text),
         dropped_by_broker=dropped,
-        missing_by_sequence=round(summed(text, "telemetry_gap_messages_total")),
-        gap_alerts=round(summed(text, "alerts_total", GAP_ALERTS)),
-        unaccounted=2 * fates["received"] - sum(fates.values()),
         memory_before_mb=before_mb,
         memory_most_mb=peak.mb,
         memory_after_mb=after_mb,
@@ -110,6 +107,18 @@ def burst(beds: int, seconds: int, per_second: int, queue: int) -> Burst:
         calm_heard=len(late_ms),
         calm_due=sum(calm.rises(number) for number in range(1, beds + 1)),
     )
+
+
+def counted(text: str) -> dict[str, int]:
+    """What the processor itself says of all that."""
+    fates = {fate: round(summed(text, f"messages_{fate}_total")) for fate in FATES}
+    return {
+        "received": fates["received"],
+        "late": fates["late"],
+        "missing_by_sequence": round(summed(text, "telemetry_gap_messages_total")),
+        "gap_alerts": round(summed(text, "alerts_total", GAP_ALERTS)),
+        "unaccounted": 2 * fates["received"] - sum(fates.values()),
+    }
 
 
 @contextmanager

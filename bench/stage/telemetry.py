@@ -33,13 +33,15 @@ WANDER_MMHG = (74, 73, 75, 78, 76, 72, 71, 73, 77, 79, 78, 75, 72)
 class Ward:
     """How many beds, for how long, how often each device speaks, one in how many has its dose raised.
 
-    A quiet one has no falls and no rises; each boot counts its messages anew."""
+    A quiet one has no falls and no rises; each boot counts its messages anew, after
+    `before` that each device has sent already."""
 
     beds: int
     seconds: int
     per_second: int = 1
     rising_one_in: int = ONE_IN
     boot: int = 1
+    before: int = 0
     quiet: bool = False
 
     @property
@@ -142,7 +144,7 @@ def _second(
     ward: Ward, number: int, beat: int, every_ms: int, mmhg: float, ml_per_h: float
 ) -> Iterator[Sent]:
     """A bed's two messages of one interval."""
-    seq, due_ms = beat + HISTORY_S, beat * every_ms + ward.offset_ms(number)
+    seq, due_ms = ward.before + beat + HISTORY_S, beat * every_ms + ward.offset_ms(number)
     topic = f"bedside/v1/{bed_name(number)}"
     sample = f'","metric":"MDC_PRESS_BLD_ART_ABP_MEAN","value":{mmhg},"unit":"mm[Hg]","quality":"good"}}'
     yield Sent(due_ms, f"{topic}/map", _stamp(ward, "MON", number, seq), sample.encode())
