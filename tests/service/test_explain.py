@@ -167,6 +167,16 @@ async def test_a_journal_is_replayed_like_its_recording(tmp_path: Path, recordin
     assert replays[0] == replays[1]
 
 
+async def test_a_journal_is_named_alone_and_as_what_it_is(tmp_path: Path, recording: Path) -> None:
+    """It has a beginning and a configuration of its own: nothing can come before it in a row."""
+    async with await journaled(tmp_path):
+        mixed = CliRunner().invoke(app, ["replay", str(recording), str(tmp_path)])
+        unnamed = explained("--bed", BED, "--rule", "MAP-LOW", tmp_path)
+    assert (mixed.exit_code, unnamed.exit_code) == (2, 2)
+    assert "right would be it alone" in mixed.output
+    assert "--state" in unnamed.output
+
+
 async def test_a_view_stays_at_its_moment_while_the_service_writes_on(tmp_path: Path) -> None:
     """What is appended or forgotten meanwhile is neither seen nor missed."""
     async with await journaled(tmp_path, snapshot_at=100) as journal:

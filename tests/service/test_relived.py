@@ -157,13 +157,15 @@ async def test_a_start_that_nothing_tells_is_refused(tmp_path: Path) -> None:
         list(Replay(load()).journal(tmp_path / "journal.db"))
 
 
-async def test_what_if_judges_by_what_is_given(tmp_path: Path) -> None:
-    """And by nothing of the journal's own."""
-    await lived(tmp_path, site(), {})
+@pytest.mark.parametrize("snapshot_at", [None, 30], ids=["whole", "its start forgotten"])
+async def test_what_if_judges_by_what_is_given(tmp_path: Path, snapshot_at: int | None) -> None:
+    """And by nothing of the journal's own, whatever was in force when, and to the end."""
+    await lived(tmp_path, site(), {90: site("event_time.hold_back_s=1")}, snapshot_at)
     run = Replay(load())
     run.intake.obeys_journal = False
-    list(run.journal(tmp_path / "journal.db"))
+    told = list(run.journal(tmp_path / "journal.db"))
     assert run.intake.settings == load()
+    assert {json.loads(line)["source"] for line in told} == {"/streamproc/streamproc-1"}
 
 
 async def test_event_time_never_goes_back_with_a_longer_hold_back(tmp_path: Path) -> None:
