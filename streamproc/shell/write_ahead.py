@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,15 +31,24 @@ class LogFile:
     header_sound: bool
     commits: tuple[int, ...]
     """The numbers of the frames that end a commit, from 1."""
+    pages: tuple[int, ...] = ()
+    """The page of each frame; 0 for one of another round."""
 
     def damage(self, frames_taken: int) -> str | None:
         """What is wrong with the log if SQLite took so many frames of it."""
         if not self.header_sound and self.commits:
             return "the head of the write-ahead log is damaged"
-        behind = sum(number > frames_taken for number in self.commits)
-        if behind > _TORN_AT_MOST:
-            return f"the write-ahead log is damaged, and {behind} commits stand behind the damage"
+        behind = [number for number in self.commits if number > frames_taken]
+        if len(behind) > _TORN_AT_MOST:
+            return f"the write-ahead log is damaged, and {len(behind)} commits stand behind the damage"
+        if behind and self._more_than_one(frames_taken, behind[-1]):
+            return "the write-ahead log is damaged, and the end of a commit with it"
         return None
+
+    def _more_than_one(self, frames_taken: int, last: int) -> bool:
+        """Whether a page comes twice: each commit writes one once, and all of ours write the marks' page."""
+        pages = [page for page in self.pages[frames_taken:last] if page]
+        return len(set(pages)) < len(pages)
 
 
 def read_log(path: Path) -> LogFile:
@@ -54,22 +61,23 @@ def read_log(path: Path) -> LogFile:
             sound = _is_sound(head)
             _, _, page_bytes, _, *salts, _, _ = _HEADER.unpack(head)
             if not sound:  # neither size nor salts are to be believed
-                return LogFile(False, tuple(_commits(file, _LIKELY_PAGE_BYTES, None)))
-            return LogFile(True, tuple(_commits(file, page_bytes, salts)))
+                return _read_frames(file, _LIKELY_PAGE_BYTES, None)
+            return _read_frames(file, page_bytes, salts)
     except FileNotFoundError:
         return LogFile(True, ())
 
 
-def _commits(file: BinaryIO, page_bytes: int, salts: list[int] | None) -> Iterator[int]:
-    """Frames of the log's present round that end a commit; a round that was overwritten has other salts."""
-    for number in count(1):
-        frame = file.read(_FRAME.size)
-        if len(frame) < _FRAME.size:
-            return
-        _, size, *salted = _FRAME.unpack(frame)
-        if size and salts in (None, salted):
-            yield number
+def _read_frames(file: BinaryIO, page_bytes: int, salts: list[int] | None) -> LogFile:
+    """The frames of the log's present round; one of a round that was overwritten has other salts."""
+    commits, pages = list[int](), list[int]()
+    while len(frame := file.read(_FRAME.size)) == _FRAME.size:
+        page, size, *salted = _FRAME.unpack(frame)
+        ours = salts in (None, salted)
+        pages.append(page if ours else 0)
+        if size and ours:
+            commits.append(len(pages))
         file.seek(page_bytes, os.SEEK_CUR)
+    return LogFile(salts is not None, tuple(commits), tuple(pages))
 
 
 def _is_sound(head: bytes) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import platform
 import resource
+import shutil
 import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
@@ -33,6 +34,7 @@ from streamproc.shell.journal import (
     decode_frames,
     encode_frames,
 )
+from streamproc.shell.write_ahead import read_log
 
 SOON_S = 20.0
 MESSAGE = Recorded("bedside/v1/icu-a/bed-7/map", b'{"value":63}', False)
@@ -294,6 +296,31 @@ async def test_a_damaged_page_is_named_as_damage(path: Path) -> None:
             read.extend(journal.read(1))
     assert caught.value.position == len(read) + 1
     assert 50 < len(read) < 150
+
+
+@pytest.mark.parametrize("flipped", [1, 2, 3], ids=["the last", "the last but one", "the third last"])
+async def test_a_log_whose_commit_has_lost_its_end_is_refused_unless_it_was_the_last(
+    path: Path, tmp_path: Path, flipped: int
+) -> None:
+    """One flipped word joins two commits to one, which looks like a commit that was torn, and was synced."""
+    crashed = tmp_path / "crashed" / path.name
+    crashed.parent.mkdir()
+    async with SqliteJournal(path) as journal:
+        for number in range(1, 9):
+            await journal.append(number, [MESSAGE], {"feed_acknowledged": number})
+        for file in (path, path.with_name(path.name + "-wal")):
+            shutil.copy(file, crashed.parent / file.name)
+    log = crashed.with_name(path.name + "-wal")
+    end = read_log(crashed).commits[-flipped]
+    with log.open("r+b") as file:
+        file.seek(32 + (end - 1) * (24 + 4096) + 4)
+        file.write(bytes(4))
+    if flipped == 1:  # nothing tells it from a commit that was torn
+        async with SqliteJournal(crashed) as journal:
+            assert journal.position == 7
+        return
+    with pytest.raises(JournalCorrupt, match="write-ahead log is damaged"):
+        SqliteJournal(crashed)
 
 
 def overwrite_the_third_quarter(path: Path) -> None:
