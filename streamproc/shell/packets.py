@@ -10,6 +10,7 @@ import struct
 from collections import deque
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import mqtt5
 
@@ -31,9 +32,10 @@ class PublishQueueFull(Exception):
     """As many publishes wait as the setting allows; this one was not taken."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One received message. An empty topic is a frame that could not be decoded: payload is the frame."""
+class Delivery(NamedTuple):
+    """One received message. An empty topic is a frame that could not be decoded: payload is the frame.
+
+    Of everything that is made of a message this is made most often; a tuple is made in half the time."""
 
     topic: str
     payload: bytes

@@ -13,7 +13,7 @@ import json
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -576,7 +576,7 @@ def program() -> str:
 
 def from_outside(delivery: Delivery) -> Delivery:
     """As it came; under a topic that only we may use, it is refused as one that nobody knows."""
-    return replace(delivery, topic=UNDECODABLE_TOPIC) if own.is_own(delivery.topic) else delivery
+    return delivery._replace(topic=UNDECODABLE_TOPIC) if own.is_own(delivery.topic) else delivery
 
 
 def mqtt_settings(settings: Settings, will: LastWill | None) -> MqttSettings:
