@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ from streamproc.core.events import (
     PumpStatus,
     Quantity,
     Unwatched,
+    plain,
 )
 from streamproc.core.evidence import evidence_for
 from streamproc.core.finding import NEVER
@@ -419,7 +420,7 @@ def _order(entry: Held) -> tuple[Any, ...]:
 
 
 def _plain(event: HeldEvent) -> tuple[str, dict[str, Any]]:
-    return type(event).__name__, asdict(event)
+    return type(event).__name__, plain(event)
 
 
 def _event(name: str, fields: Mapping[str, Any]) -> Any:

@@ -7,7 +7,7 @@ amount, never 0; a report that comes late fills only the time that no other repo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -23,7 +23,7 @@ from streamproc.core.dose import (
     not_known,
     total,
 )
-from streamproc.core.events import DrugForm, PumpState, PumpStatus, Quantity
+from streamproc.core.events import DrugForm, PumpState, PumpStatus, Quantity, plain
 from streamproc.core.finding import NEVER
 from streamproc.core.pressure import Cadence
 from streamproc.core.terms import Terms
@@ -278,7 +278,7 @@ class Infusions:
         return {
             "weight": [self.weight_kg, self.weight_since_ms],
             "channels": {
-                name: [asdict(channel.status), channel.cadence.snapshot(), channel.lost]
+                name: [plain(channel.status), channel.cadence.snapshot(), channel.lost]
                 for name, channel in self.channels.items()
             },
             "deliveries": {
