@@ -60,6 +60,8 @@ async def test_a_station_that_comes_too_late_is_told_what_is_no_longer_kept(
     """410 from a number whose successors are forgotten, in the stream as well; 0 gets whatever is kept."""
     processor = new_processor(mosquitto.port, *QUICK)
     await killed_after_an_alert(processor, mosquitto.port, FIRST, SECOND)
+    await (await processor.start()).ready()
+    assert await processor.stop() == 0  # now its last snapshot knows that all of them are kept
     with closing(sqlite3.connect(processor.state / "journal.db", isolation_level=None)) as database:
         database.execute("UPDATE event SET time_ms = 1")
         (forgotten,) = database.execute("SELECT max(feed_seq) FROM event").fetchone()
