@@ -60,6 +60,7 @@ def _figures(listed: Iterable[tuple[Mutant, str]]) -> Iterator[str]:
     for folder in ("rules", "core"):
         whole = sum((count for module, count in tried.items() if module.startswith(folder)), Counter[str]())
         yield _row(f"**{folder}, these modules**", whole)
+    yield _row("**all of these**", sum(tried.values(), Counter[str]()))
     yield f"\nNot run: {', '.join(sorted(set(counts) - set(tried))) or 'none'}.\n"
 
 
