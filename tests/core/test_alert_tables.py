@@ -517,3 +517,12 @@ def test_a_wait_ends_what_is_firm() -> None:
     alert.step(T, judged(MET, raise_ms=WAIT_MS), BED, RULE, latches=False, line_goes_on=True)
     assert (alert.is_firm, alert.due_ms) == (True, T + WAIT_MS)
     assert restored(alert).is_firm is False
+
+
+def test_another_way_to_clear_latches_it_while_the_one_that_unlatches_waits() -> None:
+    def both(raising: Finding, clearing: Finding) -> Judgement:
+        return Judgement((Level(HIGH, raising),), (Clear(clearing), Clear(clearing, WAIT_MS, unlatches=True)))
+
+    alert = opened(both(MET, NOT_MET))
+    assert step(alert, T + 1, both(NOT_MET, MET), latches=True) is Phase.UPDATE
+    assert alert.stage is Stage.LATCHED
