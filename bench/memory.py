@@ -81,7 +81,7 @@ def held(intake: Intake) -> int:
     """What the beds hold, remembered messages included; rules and settings are the program's."""
     ward = intake.ward
     shared = [ward.rules, ward.terms, ward.limits, intake.settings, intake.decoder]
-    return bytes_of([ward.beds, ward.remembered, ward.devices], shared)
+    return bytes_of([ward.beds, ward.devices], shared)
 
 
 def report(memory: Memory) -> str:

@@ -15,7 +15,7 @@ from streamproc.core.chart import Chart
 from streamproc.core.evidence import ChannelEvidence, Evidence, WindowEvidence, seen_by
 from streamproc.core.finding import NEVER, Clause, Figure, Finding
 from streamproc.core.rule import Rule
-from streamproc.core.trend import SampleId
+from streamproc.core.samples import SampleId
 from streamproc.rules import RULES
 from tests.announcements import charts_by_title, live
 from tests.charts import MINUTE_MS, START_MS

@@ -8,8 +8,9 @@ clears, and it breaks any wait that was running, so that nothing is counted that
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from streamproc.core.finding import NEVER, Finding, negated
@@ -55,6 +56,10 @@ class AlertState(StrEnum):
     LATCHED = "latched"
     ACKNOWLEDGED = "acknowledged"
     ENDED = "ended"
+
+
+Waits = tuple[int | None, ...]
+"""Since when each of several conditions has been met without interruption; None where one is not."""
 
 
 class Stage(StrEnum):
@@ -147,8 +152,8 @@ class Alert:
     """One rule's alert on one bed, through all its lives in one stay."""
 
     stage: Stage = Stage.QUIET
-    level_since: list[int | None] = field(default_factory=list)
-    clear_since: list[int | None] = field(default_factory=list)
+    level_since: Waits = ()
+    clear_since: Waits = ()
     priority: Priority | None = None
     alert_id: str = ""
     event_seq: int = 0
@@ -219,7 +224,7 @@ class Alert:
         """The stay is over: whatever was open ends, whatever waited is forgotten."""
         was_open = self.open
         self.stage = Stage.QUIET
-        self.level_since, self.clear_since = [], []
+        self.level_since = self.clear_since = ()
         return Phase.END if was_open else None
 
     def _rise(self, at_ms: int, judgement: Judgement, bed: str, rule: str) -> Phase | None:
@@ -258,8 +263,7 @@ class Alert:
 
     def _begin_waits_anew(self) -> None:
         """What was met before the end is no onset of the next alert: no two share a name."""
-        self.level_since = [None] * len(self.level_since)
-        self.clear_since = [None] * len(self.clear_since)
+        self.level_since, self.clear_since = _none(len(self.level_since)), _none(len(self.clear_since))
 
     def _clear_sign(self, at_ms: int, judgement: Judgement) -> Sign:
         pairs = list(zip(judgement.clears, self.clear_since, strict=True))
@@ -326,21 +330,28 @@ class Alert:
         for name, value in zip(KEPT, kept, strict=True):
             setattr(self, name, value)
         self.is_firm = False
+        self.level_since, self.clear_since = tuple(self.level_since), tuple(self.clear_since)
         self.stage = Stage(self.stage)
         self.priority = self.priority and Priority(self.priority)
 
 
-KEPT = tuple(name for name in Alert.__slots__ if name != "is_firm")
+KEPT = tuple(each.name for each in fields(Alert) if each.name != "is_firm")
 """What of an alert is kept; what is firm can be asked again."""
 
 
-def _since(before: list[int | None], findings: list[Finding], at_ms: int) -> list[int | None]:
+def _since(before: Waits, findings: list[Finding], at_ms: int) -> Waits:
     """Since when each is met; not met or unknown starts the count anew."""
-    before = before or [None] * len(findings)
-    return [
+    now = [
         None if not finding.met else at_ms if since is None else since
-        for finding, since in zip(findings, before, strict=True)
+        for finding, since in zip(findings, before or _none(len(findings)), strict=True)
     ]
+    return _none(len(now)) if now.count(None) == len(now) else tuple(now)
+
+
+@cache
+def _none(count: int) -> Waits:
+    """So many that do not wait: one for all alerts, for most are like that most of the time."""
+    return (None,) * count
 
 
 def alert_id(origin: str, onset_ms: int) -> str:

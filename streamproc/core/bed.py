@@ -9,15 +9,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any, NamedTuple
+from functools import cache, lru_cache
+from typing import Any
 
-from streamproc.core.alert import Alert, AlertState, Phase
+from streamproc.core.alert import Alert, AlertState, Kind, Phase
 from streamproc.core.change import Change
 from streamproc.core.chart import Chart, Reads
 from streamproc.core.events import (
     Acknowledged,
-    BedEvent,
     BedFreed,
     Doubt,
     Doubted,
@@ -32,29 +31,24 @@ from streamproc.core.events import (
     PumpState,
     PumpStatus,
     Quantity,
+    Telemetry,
     Unwatched,
     plain,
 )
 from streamproc.core.evidence import evidence_for
 from streamproc.core.finding import NEVER
+from streamproc.core.remembered import Remembered
 from streamproc.core.rule import Rule, Wording
+from streamproc.core.samples import completed as complete_trend
 from streamproc.core.terms import Terms
-from streamproc.core.trend import completed as complete_trend
 
 MOST_DEVICES = 64
 """Devices of one bed whose sequence is followed; the one silent longest is given up first."""
 
 
-class Held(NamedTuple):
-    """An event waiting for its time; sorts by event time, then topic, device and sequence."""
-
-    time_ms: int
-    order: str
-    device: str
-    seq: int
-    arrival: int
-    received_ms: int
-    event: HeldEvent
+Held = tuple[int, str, str, int, int, int, HeldEvent]
+"""An event waiting for its time: by that, topic, device and sequence it sorts; then come its arrival,
+its receipt and itself."""
 
 
 @dataclass(slots=True)
@@ -78,6 +72,12 @@ def readers_of(masks: tuple[int, ...]) -> Readers:
     return Readers(masks)
 
 
+@lru_cache(maxsize=4)
+def kinds_of(rules: tuple[Rule, ...]) -> Mapping[str, Kind]:
+    """What the alerts of these rules are about; one for all beds."""
+    return {rule.id: rule.kind for rule in rules}
+
+
 @dataclass(slots=True)
 class Bed:
     """A bed of the ward. `chart.now_ms` is the instant up to which it has been judged."""
@@ -88,8 +88,13 @@ class Bed:
     readers: Readers
     held: list[Held] = field(default_factory=list)
     alerts: dict[str, Alert] = field(default_factory=dict)
+    remembered: Remembered = field(default_factory=Remembered)
     arrivals: int = 0
+    scheduled_ms: int = NEVER
+    """For when the ward has this bed on its list."""
     deadline_ms: int = NEVER
+    judged_again_ms: int = 0
+    """When the first of its rules is to be judged again, if nothing new comes."""
     restless: tuple[int, ...] = ()
     """The places of the rules that ordinary MAP samples are news to."""
     sequences: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -106,31 +111,23 @@ class Bed:
     def _open_chart(self, chart: Chart) -> None:
         self.chart = chart
         chart.alerts = self.alerts
-        chart.kinds = {rule.id: rule.kind for rule in self.rules}
+        chart.kinds = kinds_of(tuple(self.rules))
 
     @property
     def due_ms(self) -> int:
         """The next instant at which something happens here."""
-        return min(self.held[0].time_ms, self.deadline_ms) if self.held else self.deadline_ms
+        if self.held and self.held[0][0] < self.deadline_ms:
+            return self.held[0][0]
+        return self.deadline_ms
 
     def hold(self, event: HeldEvent, time_ms: int, received_ms: int) -> None:
         """Keep an event until event time reaches it."""
         self.arrivals += 1
-        seq = getattr(event, "seq", None)
-        heapq.heappush(
-            self.held,
-            Held(
-                time_ms,
-                getattr(event, "order", "ack"),
-                getattr(event, "device", ""),
-                -1 if seq is None else seq,
-                self.arrivals,
-                received_ms,
-                event,
-            ),
-        )
+        seq = -1 if event.seq is None else event.seq
+        entry = (time_ms, event.order, event.device, seq, self.arrivals, received_ms, event)
+        heapq.heappush(self.held, entry)
 
-    def take_late(self, event: BedEvent, received_ms: int) -> list[Change]:
+    def take_late(self, event: Telemetry, received_ms: int) -> list[Change]:
         """Enter an event whose time has passed; the past is not judged again, the present is.
 
         One from before the stay is the last patient's, whose chart is closed."""
@@ -138,32 +135,35 @@ class Bed:
         if opened_ms is not None and event.time_ms < opened_ms:
             return []
         reads = self._take(event)
-        return self._judge(self._settle(reads), received_ms)
+        return self._judge(reads | self.chart.settle(), received_ms)
 
     def advance(self, to_ms: int, lags_ms: list[int] | None = None) -> list[Change]:
         """Live through every event and deadline up to `to_ms`, each at its own instant."""
         changes: list[Change] = []
-        while (now_ms := self.due_ms) <= to_ms:
+        held = self.held
+        while True:
+            now_ms = held[0][0] if held and held[0][0] < self.deadline_ms else self.deadline_ms
+            if now_ms > to_ms:
+                break
             self.chart.move_to(now_ms)
-            reads = Reads.NOTHING
-            received_ms = now_ms
-            while self.held and self.held[0].time_ms == now_ms:
-                entry = heapq.heappop(self.held)
-                reads |= self._happen(entry.event, changes)
-                received_ms = max(received_ms, entry.received_ms)
+            reads, received_ms = Reads.NOTHING, now_ms
+            while held and held[0][0] == now_ms:
+                *_, came_ms, event = heapq.heappop(held)
+                reads |= self._happen(event, changes)
+                received_ms = max(received_ms, came_ms)
                 if lags_ms is not None:
                     lags_ms.append(now_ms)
-            reads = self._settle(reads)
-            if now_ms >= self.deadline_ms or reads & Reads.EVERYTHING or (reads and self.restless):
+            reads |= self.chart.settle()
+            if now_ms >= self.judged_again_ms or reads & Reads.EVERYTHING or (reads and self.restless):
                 changes += self._judge(reads, received_ms)
             else:
-                self.deadline_ms = min(self.deadline_ms, self.chart.infusions.loss_asked_ms)
+                self._set_deadline()
         self.chart.move_to(to_ms)
         return changes
 
     def judge_anew(self, received_ms: int) -> list[Change]:
         """Ask every rule once, as after other rules came into force: so that every wait is running."""
-        return self._judge(self._settle(Reads.EVERYTHING), received_ms)
+        return self._judge(Reads.EVERYTHING | self.chart.settle(), received_ms)
 
     def retire(self, kept_rules: set[str]) -> list[Change]:
         """End the open alerts of rules that are no more."""
@@ -181,6 +181,10 @@ class Bed:
 
     def _happen(self, event: HeldEvent, changes: list[Change]) -> int:
         match event:
+            case MapSample() | PumpStatus() | Observation():
+                return self._take(event)
+            case Doubted():
+                return self.chart.take_doubt(event)
             case Acknowledged():
                 return self._acknowledge(event, changes)
             case PatientContext():
@@ -189,10 +193,8 @@ class Bed:
                 return self._free(changes)
             case Unwatched():
                 return self.chart.take_unwatched(event)
-            case _:
-                return self._take(event)
 
-    def _take(self, event: BedEvent | Doubted) -> int:
+    def _take(self, event: Telemetry) -> int:
         missed = self._follow(event.device, event.boot, event.seq)
         match event:
             case MapSample():
@@ -201,16 +203,16 @@ class Bed:
                 return missed | self.chart.take_pump(event)
             case Observation():
                 return missed | self.chart.take_observation(event)
-            case Doubted():
-                return self.chart.take_doubt(event)
-            case _:
-                return missed
 
     def _follow(self, device: str, boot: str | None, seq: int | None) -> int:
         """Count what a device must have sent and we never had, within one of its starts."""
         if boot is None or seq is None:
             return Reads.NOTHING
-        last_boot, last_seq = self.sequences.pop(device, (boot, seq - 1))
+        last = self.sequences.pop(device, None)
+        if last is not None and last[1] == seq - 1 and last[0] == boot:
+            self.sequences[device] = (boot, seq)
+            return Reads.NOTHING
+        last_boot, last_seq = last or (boot, seq - 1)
         missed = seq - last_seq - 1 if boot == last_boot and seq > last_seq else 0
         newest = seq if boot != last_boot else max(seq, last_seq)
         self.sequences[device] = (boot, newest)
@@ -274,9 +276,6 @@ class Bed:
                 return rule, alert
         return None
 
-    def _settle(self, reads: int) -> int:
-        return reads | self.chart.settle()
-
     def _judge(self, reads: int, received_ms: int) -> list[Change]:
         """Judge each rule that reads what has changed, or whose own time has come, in their order."""
         now_ms, changes = self.chart.now_ms, list[Change]()
@@ -295,7 +294,9 @@ class Bed:
             if alert.open is not was_open and not reads & Reads.ALERTS:
                 reads |= Reads.ALERTS  # those behind this one are to know of it
                 places, at = self._concerned(reads, alerts, after=place), 0
-        self._set_deadline(now_ms, alerts)
+        self.judged_again_ms = min([alert.due_ms for alert in alerts], default=NEVER)
+        self.restless = tuple(n for n in self.readers.of(Reads.MAP) if not alerts[n].is_firm)
+        self._set_deadline()
         return changes
 
     def _concerned(self, reads: int, alerts: list[Alert], after: int) -> Sequence[int]:
@@ -308,12 +309,14 @@ class Bed:
             places = tuple(sorted((*places, *due)))
         return places if after < 0 else [place for place in places if place > after]
 
-    def _set_deadline(self, now_ms: int, alerts: list[Alert]) -> None:
-        chart, next_ms = self.chart, min([alert.due_ms for alert in alerts], default=NEVER)
-        self.deadline_ms = min(next_ms, chart.infusions.loss_asked_ms, chart.line_asked_ms)
-        self.restless = tuple(n for n in self.readers.of(Reads.MAP) if not alerts[n].is_firm)
-        if self.deadline_ms <= now_ms:
-            raise AssertionError(f"{self.name}: a deadline at or before now ({self.deadline_ms})")
+    def _set_deadline(self) -> None:
+        deadline_ms = self.judged_again_ms
+        for asked_ms in (self.chart.infusions.loss_asked_ms, self.chart.line_asked_ms):
+            if asked_ms < deadline_ms:
+                deadline_ms = asked_ms
+        self.deadline_ms = deadline_ms
+        if deadline_ms <= self.chart.now_ms:
+            raise AssertionError(f"{self.name}: a deadline at or before now ({deadline_ms})")
 
     def _announce(
         self, rule: Rule, alert: Alert, phase: Phase, received_ms: int, reason: str | None = None
@@ -351,7 +354,7 @@ class Bed:
         return {
             "chart": self.chart.snapshot(newer_than_ms),
             "alerts": {rule: alert.snapshot() for rule, alert in self.alerts.items()},
-            "held": [[*entry[:6], *_plain(entry.event)] for entry in sorted(self.held, key=_order)],
+            "held": [[*entry[:6], *_plain(entry[6])] for entry in sorted(self.held, key=_order)],
             "arrivals": self.arrivals,
             "sequences": {device: list(last) for device, last in self.sequences.items()},
             "gap_messages": self.gap_messages,
@@ -364,7 +367,7 @@ class Bed:
         for rule, alert in kept["alerts"].items():
             if rule in self.alerts:
                 self.alerts[rule].restore(alert)
-        self.held = [Held._make((*entry[:6], _event(*entry[6:]))) for entry in kept["held"]]
+        self.held = [(*entry[:6], _event(*entry[6:])) for entry in kept["held"]]
         self.sequences = {device: (boot, seq) for device, (boot, seq) in kept["sequences"].items()}
         self.gap_messages = kept["gap_messages"]
         self.arrivals, self.deadline_ms = kept["arrivals"], kept["deadline_ms"]

@@ -30,11 +30,11 @@ from streamproc.core.finding import NEVER, Finding, found, negated, unknown
 from streamproc.core.infusion import Channel, Infusions
 from streamproc.core.observations import Observations
 from streamproc.core.opening import Opening, opening_of
-from streamproc.core.pressure import Cadence, Pressure
+from streamproc.core.pressure import NEVER_YET, Cadence, Pressure
 from streamproc.core.sight import DOSE, MONITOR_NOW, PATIENT, Of, sight
 from streamproc.core.terms import Terms
 from streamproc.core.titration import Titration
-from streamproc.core.trend import SampleId, Trend, part_ms
+from streamproc.core.trend import Trend, part_ms
 
 ADULT = "adult"
 MOST_SYSTOLIC_MILLI = 400 * MILLI
@@ -108,6 +108,8 @@ class Chart:
     stay_heard_ms: int | None = None
     """The first word of this stay."""
     context: PatientContext | None = None
+    target_milli: int = field(init=False)
+    """The patient's MAP target, or the site's."""
     pressure: Pressure = field(init=False)
     systolic: Trend = field(init=False)
     systolic_cadence: Cadence = field(default_factory=Cadence)
@@ -120,7 +122,7 @@ class Chart:
     unwatched: Unwatched | None = None
     last_heard_ms: int = 0
     alerts: dict[str, Alert] = field(default_factory=dict)
-    kinds: dict[str, Kind] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
     spells: dict[str, int] = field(default_factory=dict)
     opened: Opening | None = None
     noted: dict[str, int] = field(default_factory=dict)
@@ -132,6 +134,7 @@ class Chart:
     """The session that ended last, and when, while nobody lies here."""
 
     def __post_init__(self) -> None:
+        self.target_milli = self.terms.map_target_milli
         self.pressure = Pressure(self.terms)
         self.systolic = Trend(self.terms.map_retention_ms, 0, MOST_SYSTOLIC_MILLI, Of.SYSTOLIC)
         self.infusions = Infusions(self.terms)
@@ -145,19 +148,19 @@ class Chart:
 
     def move_to(self, now_ms: int) -> None:
         """Let time pass up to an instant, counting how long the pressure was below target."""
-        value = self.pressure.trend.now(self.now_ms)
-        if value is not None and value < self.target_milli:
-            held_until_ms = min(now_ms, self.pressure.trend.holds_until(self.now_ms))
-            self.below_target_ms += max(0, held_until_ms - self.now_ms)
+        trend = self.pressure.trend
+        if trend.lowest < self.target_milli:
+            value = trend.now(self.now_ms)
+            if value is not None and value < self.target_milli:
+                held_until_ms = min(now_ms, trend.holds_until(self.now_ms))
+                self.below_target_ms += max(0, held_until_ms - self.now_ms)
         self.now_ms = now_ms
 
     def take_map(self, sample: MapSample) -> int:
         """Enter a MAP sample."""
         first = self._heard(sample.time_ms)
-        if sample.time_ms == self.now_ms and self.pressure.is_ordinary(sample):
-            self.pressure.take(sample)
+        if self.pressure.take(sample) and sample.time_ms == self.now_ms:
             return first | Reads.ORDINARY
-        self.pressure.take(sample)
         self.line_asked_ms = min(self.line_asked_ms, max(self.pressure.goes_on_until_ms, self.now_ms))
         return first | Reads.MAP
 
@@ -165,25 +168,35 @@ class Chart:
         """Enter a pump report; one that repeats the last says nothing new."""
         first = self._heard(status.time_ms)
         channel = self.infusions.channels.get(status.channel)
-        before = None if channel is None else (channel.status, channel.lost)
+        if channel is None:
+            self.infusions.take(status)
+            return first | Reads.PUMPS | Reads.VOLUME
+        before, was_lost = channel.status, channel.lost
         self.infusions.take(status)
-        channel = self.infusions.channels[status.channel]
-        return first | _changed_by(before, channel.status, channel.lost)
+        now = channel.status
+        if was_lost is not channel.lost or not now.set_up_as(before):
+            first |= Reads.PUMPS
+        if now.volume_remaining_ml != before.volume_remaining_ml or now.rate != before.rate:
+            first |= Reads.VOLUME
+        return first
 
     def take_context(self, context: PatientContext) -> int:
         """From now on the patient is as this says."""
-        self.context = context
+        self._know(context)
         self.infusions.weigh(context.weight_kg, self.now_ms)
         return Reads.CONTEXT
+
+    def _know(self, context: PatientContext) -> None:
+        self.context, own = context, context.map_target_milli_mmhg
+        self.target_milli = self.terms.map_target_milli if own is None else own
 
     def take_observation(self, observation: Observation) -> int:
         """Enter an observation; systolic pressures also keep a trend."""
         first = self._heard(observation.time_ms)
         self.observations.take(observation)
         if observation.kind is ObservationKind.SYSTOLIC and isinstance(observation.value, float | int):
-            sample = SampleId(observation.device, observation.boot, observation.seq)
             value = milli(observation.value)
-            self.systolic.add(observation.time_ms, value, self.terms.systolic_hold_ms, sample)
+            self.systolic.add(observation.time_ms, value, self.terms.systolic_hold_ms, observation)
             self.systolic_cadence.heard(observation.time_ms, self.terms.map_hold_cuff_ms)
         return Reads.OBSERVATIONS | first
 
@@ -218,7 +231,9 @@ class Chart:
             reads |= self._ask_line()
         if self.infusions.loss_asked_ms <= self.now_ms and self.infusions.lose_contact(self.now_ms):
             reads |= Reads.PUMPS
-        return reads | (Reads.DOSE if self.infusions.settle() else Reads.NOTHING)
+        if self.infusions.unsettled and self.infusions.settle():
+            reads |= Reads.DOSE
+        return reads
 
     def _ask_line(self) -> int:
         """A line that goes on no more leaves no answer firm."""
@@ -234,7 +249,8 @@ class Chart:
         return self.now_ms < self.pressure.goes_on_until_ms
 
     def _heard(self, time_ms: int) -> int:
-        self.last_heard_ms = max(self.last_heard_ms, time_ms)
+        if time_ms > self.last_heard_ms:
+            self.last_heard_ms = time_ms
         doubted = Reads.DOUBTS if self.doubts else Reads.NOTHING
         if self.stay_heard_ms is not None:
             return doubted
@@ -244,12 +260,6 @@ class Chart:
         return doubted | Reads.PRESENCE
 
     # what it tells
-
-    @property
-    def target_milli(self) -> int:
-        """The patient's MAP target, or the site's."""
-        own = self.context.map_target_milli_mmhg if self.context else None
-        return self.terms.map_target_milli if own is None else own
 
     @property
     def profile(self) -> Profile:
@@ -314,7 +324,7 @@ class Chart:
     def monitor_sends(self) -> Finding:
         """Whether samples of any kind still come, artefacts too."""
         newest_ms, loss_ms = self.pressure.newest_ms, self.pressure.loss_ms(self.terms.map_lost_ms)
-        if newest_ms is None:
+        if newest_ms == NEVER_YET:
             return found("monitor sends", False, value="never", firm_ms=self.now_ms, saw=MONITOR_NOW)
         sends = self.now_ms < newest_ms + loss_ms
         return found(
@@ -652,7 +662,7 @@ class Chart:
         self.waiting_since_ms = kept["waiting_since_ms"]
         if kept["context"]:
             context = dict(kept["context"])
-            self.context = PatientContext(**{**context, "profile": Profile(context["profile"])})
+            self._know(PatientContext(**{**context, "profile": Profile(context["profile"])}))
         self.pressure.restore(kept["pressure"])
         self.systolic.restore(kept["systolic"])
         self.systolic_cadence.restore(kept["systolic_cadence"])
@@ -673,27 +683,3 @@ class Chart:
 def why_unknown(dose: Dose) -> str:
     """The sentence for why a dose is unknown."""
     return SENTENCES[dose.unknown] if dose.unknown else "only the weight is missing"
-
-
-def _changed_by(before: tuple[PumpStatus, bool] | None, status: PumpStatus, lost: bool) -> int:
-    """What is new in a channel's report, its dose left aside."""
-    if before is None:
-        return Reads.PUMPS | Reads.VOLUME
-    last, was_lost = before
-    moved = (last.volume_remaining_ml, last.rate) != (status.volume_remaining_ml, status.rate)
-    same = was_lost is lost and _setup(last) == _setup(status)
-    return (Reads.VOLUME if moved else Reads.NOTHING) | (Reads.NOTHING if same else Reads.PUMPS)
-
-
-def _setup(status: PumpStatus) -> tuple[object, ...]:
-    """How a channel is set up, but for what runs through it."""
-    return (
-        status.state,
-        status.drug,
-        status.alarms,
-        status.concentration,
-        status.diluent,
-        status.route,
-        status.line,
-        status.weight_kg,
-    )

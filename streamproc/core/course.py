@@ -14,8 +14,9 @@ from typing import Any
 from streamproc.core.dose import NANO, Dose, DoseUnknown
 from streamproc.core.finding import NEVER, Finding, found
 from streamproc.core.ladder import Ladder, Step
+from streamproc.core.samples import SampleId
 from streamproc.core.sight import Of, sight
-from streamproc.core.trend import SampleId, Trend
+from streamproc.core.trend import Trend
 
 PER_MICRO = 1_000
 """Amounts are summed in 1e-6 mcg: a day of them stays far below what a column holds."""

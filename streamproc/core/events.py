@@ -112,6 +112,30 @@ class PumpStatus:
         """The part of its topic that orders it among its bed's messages of one instant."""
         return "pump/" + self.channel
 
+    def delivers_as(self, other: PumpStatus) -> bool:
+        """Whether both mean the same flow, so that nothing need be computed."""
+        return (
+            self.state is other.state
+            and (self.rate is other.rate or self.rate == other.rate)
+            and self.drug == other.drug
+            and self.form is other.form
+            and (self.concentration is other.concentration or self.concentration == other.concentration)
+            and self.weight_kg == other.weight_kg
+        )
+
+    def set_up_as(self, other: PumpStatus) -> bool:
+        """Whether the channel is set up alike, but for what runs through it."""
+        return (
+            self.state is other.state
+            and self.drug == other.drug
+            and self.alarms == other.alarms
+            and (self.concentration is other.concentration or self.concentration == other.concentration)
+            and self.diluent == other.diluent
+            and self.route == other.route
+            and self.line == other.line
+            and self.weight_kg == other.weight_kg
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PatientContext:
@@ -204,6 +228,9 @@ class Unwatched:
 class Acknowledged:
     """Somebody at a station has taken notice of an alert."""
 
+    order: ClassVar[str] = "ack"
+    device: ClassVar[str] = ""
+    seq: ClassVar[None] = None
     time_ms: int
     station: str
     alert_id: str
@@ -217,7 +244,8 @@ class Tick:
     time_ms: int
 
 
-BedEvent = MapSample | PumpStatus | PatientContext | BedFreed | Observation
+Telemetry = MapSample | PumpStatus | Observation
+BedEvent = Telemetry | PatientContext | BedFreed
 HeldEvent = BedEvent | Doubted | Unwatched | Acknowledged
 Event = BedEvent | Acknowledged | Tick
 

@@ -13,8 +13,9 @@ from streamproc.core.dose import NANO
 from streamproc.core.events import Doubt, DrugForm, ObservationKind, PumpState, Quantity
 from streamproc.core.observations import Reading
 from streamproc.core.rule import Wording
+from streamproc.core.samples import SampleId
 from streamproc.core.sight import Of, Sight
-from streamproc.core.trend import SampleId, Trend
+from streamproc.core.trend import Trend
 
 MOST_OBSERVED = 16
 """Readings that one announcement carries, the newest: it must stay far below what a message may hold."""

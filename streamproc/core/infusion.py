@@ -170,31 +170,36 @@ class Infusions:
     weight_since_ms: int | None = None
     loss_asked_ms: int = 0
     """When it is next to be seen whether contact is lost; no channel is lost sooner."""
+    unsettled: bool = True
+    """Whether anything was delivered that is not added up yet."""
 
     def take(self, status: PumpStatus) -> None:
         """Enter a channel's report; one older than the newest only enters the history."""
         channel = self.channels.get(status.channel)
-        self.loss_asked_ms = min(self.loss_asked_ms, status.time_ms + self.terms.pump_lost_ms)
+        asked_ms = status.time_ms + self.terms.pump_lost_ms
+        if asked_ms < self.loss_asked_ms:
+            self.loss_asked_ms = asked_ms
         if channel is None:
             channel = self.channels[status.channel] = Channel(status)
             channel.cadence.heard(status.time_ms, self.terms.pump_interval_max_ms)
-            self._deliver(status)
+            self._follow(status)
             return
         channel.cadence.heard(status.time_ms, self.terms.pump_interval_max_ms)
         before = channel.status
         if status.time_ms < before.time_ms:
-            self._deliver(status)
+            self._follow(status)
             return
         channel.status = status
-        if _same_delivery(before, status) and not channel.lost:
+        if not channel.lost and status.delivers_as(before):
             self.delivery(status.drug).confirm(status.channel, status.time_ms)
             return
         if channel.lost:
             self.delivery(before.drug).regain(status.channel, status.time_ms)
+            self.unsettled = True
         channel.lost = False
         if before.drug != status.drug:
-            self.delivery(before.drug).deliver(status.channel, status.time_ms, NOTHING)
-        self._deliver(status)
+            self._deliver(before.drug, status.channel, status.time_ms, NOTHING)
+        self._follow(status)
 
     def weigh(self, weight_kg: float | None, time_ms: int) -> None:
         """From now on the patient's weight is this; the past is not computed again."""
@@ -204,10 +209,11 @@ class Infusions:
         for channel in self.channels.values():
             if not channel.lost:
                 status = channel.status
-                self.delivery(status.drug).deliver(status.channel, time_ms, self._flow(status))
+                self._deliver(status.drug, status.channel, time_ms, self._flow(status))
 
     def settle(self) -> bool:
         """Add up what changed in this instant; True if a dose may have changed."""
+        self.unsettled = False
         return any([delivery.settle() for delivery in self.deliveries.values()])
 
     def lose_contact(self, at_ms: int) -> bool:
@@ -223,7 +229,7 @@ class Infusions:
                 continue
             any_lost = channel.lost = True
             lost = not_known(DoseUnknown.CONTACT_LOST) if channel.infusing else PAUSED_UNHEARD
-            self.delivery(channel.status.drug).deliver(channel.status.channel, due_ms, lost)
+            self._deliver(channel.status.drug, channel.status.channel, due_ms, lost)
         return any_lost
 
     def delivery(self, drug: str) -> Delivery:
@@ -267,8 +273,12 @@ class Infusions:
         known = self.deliveries.get(drug)
         return known.titration.now if known else None
 
-    def _deliver(self, status: PumpStatus) -> None:
-        self.delivery(status.drug).deliver(status.channel, status.time_ms, self._flow(status))
+    def _follow(self, status: PumpStatus) -> None:
+        self._deliver(status.drug, status.channel, status.time_ms, self._flow(status))
+
+    def _deliver(self, drug: str, channel: str, time_ms: int, flow: Flow) -> None:
+        self.delivery(drug).deliver(channel, time_ms, flow)
+        self.unsettled = True
 
     def _flow(self, status: PumpStatus) -> Flow:
         return flow_of(status, self.weight_kg, self.terms.drugs[status.drug], self.terms)
@@ -308,18 +318,6 @@ class Infusions:
                 name: [Stretch(since, confirmed, _flow_from(text)) for since, confirmed, *text in stretches]
                 for name, stretches in entry["channels"].items()
             }
-
-
-def _same_delivery(one: PumpStatus, other: PumpStatus) -> bool:
-    """Whether two reports of a channel mean the same flow, so that nothing need be computed."""
-    return (
-        one.state is other.state
-        and one.rate == other.rate
-        and one.drug == other.drug
-        and one.form is other.form
-        and one.concentration == other.concentration
-        and one.weight_kg == other.weight_kg
-    )
 
 
 def _flow_text(flow: Flow) -> list[str | None]:

@@ -16,9 +16,9 @@ from typing import Any
 from streamproc.core.dose import exact
 from streamproc.core.events import Observation, ObservationKind
 from streamproc.core.finding import Finding, found, unknown
+from streamproc.core.samples import SampleId
 from streamproc.core.sight import Of, sight
 from streamproc.core.site import spelled
-from streamproc.core.trend import SampleId
 
 MOST_READINGS = 2_000
 """Of one kind; the oldest are given up first."""

@@ -14,9 +14,11 @@ from streamproc.core.events import MILLI, MapSample, MapSource
 from streamproc.core.finding import NEVER, Finding, found, unknown
 from streamproc.core.sight import LAST_MAP, MAP_NOW, Of
 from streamproc.core.terms import Terms
-from streamproc.core.trend import SampleId, Trend
+from streamproc.core.trend import Trend
 
 KEPT_INTERVALS = 5
+NEVER_YET = -1
+ARTERIAL = MapSource.ARTERIAL
 
 
 @dataclass(slots=True)
@@ -27,25 +29,33 @@ class Cadence:
     measured_ms: int | None = None
     """The last report from which an interval is measured."""
     intervals_ms: list[int] = field(default_factory=list)
+    steady_ms: int | None = None
+    """The interval that all of the last few were, where they were alike."""
 
     def heard(self, time_ms: int, longest_ms: int) -> None:
         """Note a report; one out of order tells nothing about the interval, nor does one after a loss."""
-        self.alive(time_ms)
+        if self.last_ms is None or time_ms > self.last_ms:
+            self.last_ms = time_ms
         if self.measured_ms is not None:
             interval_ms = time_ms - self.measured_ms
             if interval_ms <= 0:
                 return
-            if interval_ms <= longest_ms:
-                self.intervals_ms = [*self.intervals_ms[1 - KEPT_INTERVALS :], interval_ms]
+            if interval_ms <= longest_ms and interval_ms != self.steady_ms:
+                self._measure(interval_ms)
         self.measured_ms = time_ms
+
+    def _measure(self, interval_ms: int) -> None:
+        self.intervals_ms = [*self.intervals_ms[1 - KEPT_INTERVALS :], interval_ms]
+        self.steady_ms = interval_ms if self.intervals_ms == [interval_ms] * KEPT_INTERVALS else None
 
     def alive(self, time_ms: int) -> None:
         """A sign of life that says nothing of the usual interval."""
-        self.last_ms = time_ms if self.last_ms is None else max(self.last_ms, time_ms)
+        if self.last_ms is None or time_ms > self.last_ms:
+            self.last_ms = time_ms
 
     def start_anew(self) -> None:
         """From now on something else reports: its interval is not known yet."""
-        self.measured_ms, self.intervals_ms = None, []
+        self.measured_ms, self.intervals_ms, self.steady_ms = None, [], None
 
     def interval_ms(self, otherwise_ms: int) -> int:
         """The usual interval: the median of the last few, so that one gap does not stretch it."""
@@ -60,6 +70,7 @@ class Cadence:
     def restore(self, kept: list[Any]) -> None:
         """Take over what `snapshot` gave."""
         self.last_ms, self.measured_ms, self.intervals_ms = kept[0], kept[1], list(kept[2])
+        self.steady_ms = None
 
 
 @dataclass(slots=True)
@@ -71,7 +82,7 @@ class Pressure:
     artefacts: Trend = field(init=False)
     cadence: Cadence = field(default_factory=Cadence)
     first_ms: int | None = None
-    newest_ms: int | None = None
+    newest_ms: int = NEVER_YET
     """The first and the newest sample of any kind, artefacts too: the monitor was sending."""
     source: MapSource | None = None
     last_cuff: MapSample | None = None
@@ -79,58 +90,64 @@ class Pressure:
     goes_on_until_ms: int = -1
     """Before this the line is neither lost nor without a value, even if nothing more comes. Not kept: after a
     restart the next sample says so again."""
+    _goes_on_ms: int = field(init=False)
 
     def __post_init__(self) -> None:
         terms = self.terms
         self.trend = Trend(terms.map_retention_ms, terms.map_low_milli, terms.map_high_milli)
         self.artefacts = Trend(terms.artefact_window_ms, 0, 1, Of.MONITOR)
+        self._goes_on_ms = min(terms.map_hold_arterial_ms, terms.map_lost_ms)
+
+    def take(self, sample: MapSample) -> bool:
+        """Enter a sample where it belongs: window, memory of cuff readings, or artefact share; True if it is
+        ordinary."""
+        if self.is_ordinary(sample):
+            self._go_on(sample)
+            return True
+        time_ms, terms = sample.time_ms, self.terms
+        self.artefacts.add(time_ms, int(not sample.valid), terms.artefact_window_ms, sample)
+        self.first_ms = time_ms if self.first_ms is None else self.first_ms
+        self.newest_ms = max(self.newest_ms, time_ms)
+        self.source = self.source or sample.source
+        if not sample.valid:
+            return False
+        if sample.source is ARTERIAL:
+            hold_ms = terms.map_hold_arterial_ms
+            self.arterial_until_ms = max(self.arterial_until_ms, time_ms + hold_ms)
+            self.goes_on_until_ms = max(self.goes_on_until_ms, time_ms + self._goes_on_ms)
+        else:
+            self.last_cuff = sample
+            hold_ms = terms.map_hold_cuff_ms
+            if time_ms < self.arterial_until_ms:  # a cuff beside a line changes nothing
+                self.cadence.alive(time_ms)
+                return False
+        if self.source is not sample.source:
+            self.cadence.start_anew()
+        self.cadence.heard(time_ms, hold_ms)
+        if self.cadence.last_ms == time_ms:
+            self.source = sample.source
+        self.trend.add(time_ms, sample.milli_mmhg, hold_ms, sample)
+        return False
 
     def is_ordinary(self, sample: MapSample) -> bool:
         """Whether the line goes on: its next valid value in time, within what its windows have seen."""
         trend = self.trend
         return (
-            sample.valid
-            and sample.source is MapSource.ARTERIAL
-            and self.source is MapSource.ARTERIAL
+            self.newest_ms < sample.time_ms < self.goes_on_until_ms
             and trend.lowest <= sample.milli_mmhg <= trend.highest
-            and self.newest_ms is not None
-            and self.newest_ms < sample.time_ms < self.goes_on_until_ms
+            and sample.valid
+            and sample.source is ARTERIAL
+            and self.source is ARTERIAL
         )
 
-    def take(self, sample: MapSample) -> None:
-        """Enter a sample where it belongs: window, memory of cuff readings, or artefact share."""
-        identity = SampleId(sample.device, sample.boot, sample.seq)
-        self.artefacts.add(sample.time_ms, int(not sample.valid), self.terms.artefact_window_ms, identity)
-        self.first_ms = sample.time_ms if self.first_ms is None else self.first_ms
-        self.source = self.source or sample.source
-        self.newest_ms = max(self.newest_ms or 0, sample.time_ms)
-        if not sample.valid:
-            return
-        self._note_cadence(sample)
-        if sample.source is MapSource.ARTERIAL:
-            hold_ms = self.terms.map_hold_arterial_ms
-            self.arterial_until_ms = max(self.arterial_until_ms, sample.time_ms + hold_ms)
-            goes_on_ms = min(hold_ms, self.terms.map_lost_ms)
-            self.goes_on_until_ms = max(self.goes_on_until_ms, sample.time_ms + goes_on_ms)
-        else:
-            self.last_cuff = sample
-            hold_ms = self.terms.map_hold_cuff_ms
-            if sample.time_ms < self.arterial_until_ms:
-                return
-        if self.cadence.last_ms == sample.time_ms:
-            self.source = sample.source
-        self.trend.add(sample.time_ms, sample.milli_mmhg, hold_ms, identity)
-
-    def _note_cadence(self, sample: MapSample) -> None:
-        """A change of source starts the usual interval anew; a cuff beside a line changes nothing."""
-        if sample.source is MapSource.CUFF and sample.time_ms < self.arterial_until_ms:
-            self.cadence.alive(sample.time_ms)
-            return
-        if self.source is not None and self.source is not sample.source:
-            self.cadence.start_anew()
-        arterial = sample.source is MapSource.ARTERIAL
-        hold_ms = self.terms.map_hold_arterial_ms if arterial else self.terms.map_hold_cuff_ms
-        self.cadence.heard(sample.time_ms, hold_ms)
+    def _go_on(self, sample: MapSample) -> None:
+        """What `take` comes to for an ordinary sample."""
+        time_ms, hold_ms = sample.time_ms, self.terms.map_hold_arterial_ms
+        self.newest_ms = time_ms
+        self.arterial_until_ms, self.goes_on_until_ms = time_ms + hold_ms, time_ms + self._goes_on_ms
+        self.cadence.heard(time_ms, hold_ms)
+        self.artefacts.add(time_ms, 0, self.terms.artefact_window_ms, sample)
+        self.trend.add(time_ms, sample.milli_mmhg, hold_ms, sample)
 
     def below(self, limit_milli: int, at_ms: int) -> Finding:
         """Whether the pressure that holds now is below the limit; unknown where none holds."""
@@ -180,7 +197,7 @@ class Pressure:
 
     def loss_ms(self, least_ms: int) -> int:
         """After how long a silence the signal counts as lost: some intervals, but at least `least_ms`."""
-        arterial = self.source is MapSource.ARTERIAL
+        arterial = self.source is ARTERIAL
         terms = self.terms
         usual = terms.map_interval_arterial_ms if arterial else terms.map_interval_cuff_ms
         return max(terms.lost_intervals * self.cadence.interval_ms(usual), least_ms)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any
 
@@ -68,8 +68,8 @@ class Titration:
         fresh = Titration(self.retention_ms, self.peak_span_ms, self.tolerance, course)
         for step in [*kept, *steps]:
             fresh.enter(step)
-        for name in self.__slots__:
-            setattr(self, name, getattr(fresh, name))
+        for each in fields(self):
+            setattr(self, each.name, getattr(fresh, each.name))
 
     def peak_nano(self, at_ms: int) -> tuple[int, bool]:
         """The highest known dose in effect in the last `peak_span_ms`, and whether all of it is known."""

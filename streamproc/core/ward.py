@@ -8,10 +8,8 @@ beds' messages were interleaved or on how often the clock was told.
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 from streamproc.core.bed import Bed, completed
@@ -23,11 +21,15 @@ from streamproc.core.events import (
     Doubt,
     Doubted,
     MapSample,
+    Observation,
     PatientContext,
+    PumpStatus,
+    Telemetry,
     Unwatched,
 )
 from streamproc.core.finding import NEVER
 from streamproc.core.reason import Reason
+from streamproc.core.remembered import Taken, Verdict
 from streamproc.core.rule import Rule
 from streamproc.core.terms import Terms
 
@@ -35,18 +37,6 @@ SNAPSHOT_VERSION = 5
 
 MOST_DEVICES = 20_000
 """Devices whose bed is remembered; the one silent longest is given up first."""
-
-
-class Taken(StrEnum):
-    """What became of a message that was not rejected."""
-
-    ACCEPTED = "accepted"
-    LATE = "late"
-    DUPLICATE = "duplicate"
-
-
-Verdict = Taken | Reason
-"""Each message gets one: accepted, late, duplicate, or rejected with its reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +52,6 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Remembered:
-    """The messages of one bed that may come again, by their identity."""
-
-    limit: int
-    seen: OrderedDict[tuple[Any, ...], tuple[int, int]] = field(default_factory=OrderedDict)
-
-    def check(self, identity: tuple[Any, ...], digest: int, oldest_ms: int) -> Taken | Reason | None:
-        """Whether this was seen before: as the same, or under the same number with another payload."""
-        known = self.seen.get(identity)
-        if known is None:
-            return None
-        if known[1] == digest:
-            return Taken.DUPLICATE
-        return Reason.CONFLICT if known[0] >= oldest_ms else None  # so old a number may be used again
-
-    def keep(self, identity: tuple[Any, ...], time_ms: int, digest: int, oldest_ms: int) -> None:
-        """Remember it, and forget what is too old to be taken in again anyway."""
-        self.seen[identity] = (time_ms, digest)
-        while len(self.seen) > self.limit or next(iter(self.seen.values()))[0] < oldest_ms:
-            self.seen.popitem(last=False)
-
-
-@dataclass(slots=True)
 class Ward:
     """The beds, their shared clock, and the feed's numbering."""
 
@@ -94,13 +61,11 @@ class Ward:
     roster: frozenset[str] = frozenset()
     ruleset: str = ""
     beds: dict[str, Bed] = field(default_factory=dict)
-    remembered: dict[str, Remembered] = field(default_factory=dict)
     clock_ms: int | None = None
     feed_seq: int = 0
     lags_ms: list[int] = field(default_factory=list)
     devices: dict[str, tuple[str, int]] = field(default_factory=dict)
     _due: list[tuple[int, str]] = field(default_factory=list)
-    _scheduled: dict[str, int] = field(default_factory=dict)
     _waiting: list[Change] = field(default_factory=list)
     _awaiting_roster: bool = False
     _judged_ms: int = -NEVER
@@ -123,44 +88,49 @@ class Ward:
             self._await_roster(now_ms)
         self.clock_ms = now_ms
         changes, self._waiting = self._waiting, []
-        watermark_ms = self.watermark_ms
-        while self._due and self._due[0][0] <= watermark_ms:
-            due_ms, name = heapq.heappop(self._due)
-            if self._scheduled.get(name) == due_ms:
-                del self._scheduled[name]
-                bed = self.beds[name]
+        watermark_ms, due = self.watermark_ms, self._due
+        while due and due[0][0] <= watermark_ms:
+            due_ms, name = heapq.heappop(due)
+            bed = self.beds[name]
+            if bed.scheduled_ms == due_ms:
                 changes += bed.advance(watermark_ms, self.lags_ms)
                 self._schedule(bed)
-        return self._numbered(changes)
+        return self._numbered(changes) if changes else changes
 
     def offer(self, event: BedEvent | Acknowledged, received_ms: int, digest: int) -> Verdict:
         """Take in a message that came at `received_ms`, after the tick of that instant."""
+        if not isinstance(event, (MapSample, PumpStatus, Observation)):
+            return self._offer_rare(event, received_ms)
+        name, time_ms, bed, limits = event.bed, event.time_ms, self.beds.get(event.bed), self.limits
+        if bed is None and len(self.beds) >= limits.beds and name not in self.roster:
+            return Reason.BEDS_FULL
+        ahead_ms, oldest_ms = time_ms - received_ms, received_ms - limits.lateness_ms
+        if bed is not None and (known := bed.remembered.check(event, digest, oldest_ms)) is not None:
+            return known
+        if not -self.terms.clock_behind_ms <= ahead_ms <= self.terms.clock_ahead_ms:
+            self._doubt_clock(event, ahead_ms, received_ms)
+        if ahead_ms > limits.future_ms:
+            return Reason.FUTURE
+        if time_ms < oldest_ms:
+            return Reason.TOO_LATE
+        if bed is None:
+            bed = self._bed(name)
+        elif len(bed.held) >= limits.held_messages:
+            return Reason.BED_FLOODED
+        bed.remembered.keep(event, digest, oldest_ms, limits.remembered_messages)
+        self._doubt_identity(name, event.device, received_ms)
+        assert self.clock_ms is not None, "the first tick comes before the first message"
+        if time_ms <= self.clock_ms - limits.hold_back_ms:
+            return self._take_late(bed, event, received_ms)
+        bed.hold(event, time_ms, received_ms)
+        if time_ms < bed.scheduled_ms:
+            self._schedule(bed)
+        return Taken.ACCEPTED
+
+    def _offer_rare(self, event: PatientContext | BedFreed | Acknowledged, received_ms: int) -> Verdict:
         if isinstance(event, Acknowledged):
             return self._offer_ack(event, received_ms)
-        if isinstance(event, PatientContext | BedFreed):
-            return self._offer_context(event, received_ms)
-        name = event.bed
-        if name not in self.beds and len(self.beds) >= self.limits.beds and name not in self.roster:
-            return Reason.BEDS_FULL
-        identity, oldest_ms = _identity(event, digest), received_ms - self.limits.lateness_ms
-        remembered = self.remembered.get(name)
-        if remembered is not None and (known := remembered.check(identity, digest, oldest_ms)) is not None:
-            return known
-        self._doubt_clock(event, received_ms)
-        if event.time_ms > received_ms + self.limits.future_ms:
-            return Reason.FUTURE
-        if event.time_ms < received_ms - self.limits.lateness_ms:
-            return Reason.TOO_LATE
-        if name in self.beds and len(self.beds[name].held) >= self.limits.held_messages:
-            return Reason.BED_FLOODED
-        self._remember(name, identity, event.time_ms, digest, received_ms)
-        bed = self._bed(name)
-        self._doubt_identity(name, event.device, received_ms)
-        if event.time_ms <= self.watermark_ms:
-            return self._take_late(bed, event, received_ms)
-        bed.hold(event, event.time_ms, received_ms)
-        self._schedule(bed)
-        return Taken.ACCEPTED
+        return self._offer_context(event, received_ms)
 
     def note_artefact(self, sample: MapSample, received_ms: int) -> None:
         """A MAP message was rejected for its figure: it still counts in its bed's share of artefacts."""
@@ -226,10 +196,7 @@ class Ward:
         ward._await_roster(now_ms)
         return ward
 
-    def _doubt_clock(self, event: BedEvent, received_ms: int) -> None:
-        ahead_ms = event.time_ms - received_ms
-        if -self.terms.clock_behind_ms <= ahead_ms <= self.terms.clock_ahead_ms:
-            return
+    def _doubt_clock(self, event: Telemetry, ahead_ms: int, received_ms: int) -> None:
         bed = self.beds.get(event.bed)
         gap = None if bed is None else bed.chart.unwatched
         if gap is not None and gap.from_ms - self.limits.hold_back_ms <= event.time_ms <= gap.until_ms:
@@ -240,10 +207,13 @@ class Ward:
 
     def _doubt_identity(self, bed: str, device: str, received_ms: int) -> None:
         """One device serial on two beds at the same time: one of them is not what it says."""
-        last_bed, last_ms = self.devices.pop(device, (bed, received_ms))
+        last = self.devices.pop(device, None)
         self.devices[device] = (bed, received_ms)
-        if len(self.devices) > MOST_DEVICES:
-            del self.devices[next(iter(self.devices))]
+        if last is None:
+            if len(self.devices) > MOST_DEVICES:
+                del self.devices[next(iter(self.devices))]
+            return
+        last_bed, last_ms = last
         if last_bed == bed or received_ms - last_ms > self.terms.identity_window_ms:
             return
         for each, other in ((bed, last_bed), (last_bed, bed)):
@@ -313,24 +283,16 @@ class Ward:
     def _effective_ms(self, time_ms: int, received_ms: int) -> int:
         return max(time_ms, received_ms - self.limits.hold_back_ms, self.watermark_ms + 1)
 
-    def _take_late(self, bed: Bed, event: BedEvent, received_ms: int) -> Taken:
+    def _take_late(self, bed: Bed, event: Telemetry, received_ms: int) -> Taken:
         bed.advance(self.watermark_ms, self.lags_ms)
         self._waiting += bed.take_late(event, received_ms)
         self._schedule(bed)
         return Taken.LATE
 
-    def _remember(
-        self, name: str, identity: tuple[Any, ...], time_ms: int, digest: int, received_ms: int
-    ) -> None:
-        remembered = self.remembered.get(name)
-        if remembered is None:
-            remembered = self.remembered[name] = Remembered(self.limits.remembered_messages)
-        remembered.keep(identity, time_ms, digest, received_ms - self.limits.lateness_ms)
-
     def _schedule(self, bed: Bed) -> None:
         due_ms = bed.due_ms
-        if self._scheduled.get(bed.name) != due_ms:
-            self._scheduled[bed.name] = due_ms
+        if bed.scheduled_ms != due_ms:
+            bed.scheduled_ms = due_ms
             if due_ms < NEVER:
                 heapq.heappush(self._due, (due_ms, bed.name))
 
@@ -358,7 +320,7 @@ class Ward:
             "feed_seq": self.feed_seq,
             "devices": {device: list(last) for device, last in self.devices.items()},
             "beds": {name: bed.snapshot(newer_than_ms) for name, bed in self.beds.items()},
-            "remembered": {name: [*known.seen.items()] for name, known in self.remembered.items()},
+            "remembered": {name: bed.remembered.snapshot() for name, bed in self.beds.items()},
         }
 
     def restore(self, kept: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> None:
@@ -374,14 +336,5 @@ class Ward:
             if base is not None and name in base:
                 entry = completed(entry, base[name], kept["newer_than_ms"])
             bed.restore(entry)
+            bed.remembered.restore(kept["remembered"][name])
             self._schedule(bed)
-        for name, entries in kept["remembered"].items():
-            known = self.remembered[name] = Remembered(self.limits.remembered_messages)
-            known.seen.update({tuple(identity): (time_ms, digest) for identity, (time_ms, digest) in entries})
-
-
-def _identity(event: Any, digest: int) -> tuple[Any, ...]:
-    """What makes a message the same message: its number, or where it has none, its content and time."""
-    if event.boot is not None and event.seq is not None:
-        return (event.device, event.boot, event.seq)
-    return (event.order, event.device, event.time_ms, digest)

@@ -25,7 +25,8 @@ from streamproc.core.change import Change
 from streamproc.core.dose import NANO
 from streamproc.core.events import MILLI
 from streamproc.core.reason import Reason
-from streamproc.core.ward import Taken, Ward
+from streamproc.core.remembered import Taken
+from streamproc.core.ward import Ward
 from streamproc.shell.tally import Tally
 
 KINDS = ("map", "pump", "patient", "observation", "ack", "other")

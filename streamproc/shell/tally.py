@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from streamproc.core.reason import Reason
-from streamproc.core.ward import Taken, Verdict
+from streamproc.core.remembered import Taken, Verdict
 
 OTHER = "other"
 """The kind of a message whose topic is none of ours."""

@@ -16,7 +16,7 @@ from streamproc.core.evidence import ChannelEvidence, seen_by
 from streamproc.core.evidence import Evidence as CoreEvidence
 from streamproc.core.finding import Clause, Figure, Finding, State
 from streamproc.core.observations import Reading
-from streamproc.core.trend import SampleId
+from streamproc.core.samples import SampleId
 from streamproc.wire import alerting
 from streamproc.wire.alerting import AlertEvent, AlertPayload, Citation
 from streamproc.wire.instant import rfc3339

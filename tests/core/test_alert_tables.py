@@ -380,7 +380,7 @@ def test_the_next_alert_is_not_acknowledged_by_the_last() -> None:
 def test_the_end_of_the_stay_ends_what_is_open_and_forgets_what_waits() -> None:
     alert = opened()
     assert alert.end() is Phase.END
-    assert (alert.open, alert.level_since, alert.clear_since) == (False, [], [])
+    assert (alert.open, alert.level_since, alert.clear_since) == (False, (), ())
     waiting = Alert()
     step(waiting, T, judged(MET, raise_ms=WAIT_MS))
     assert waiting.end() is None

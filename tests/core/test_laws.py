@@ -52,7 +52,7 @@ from streamproc.core.events import (
     PatientContext,
     Profile,
 )
-from streamproc.core.ward import Taken
+from streamproc.core.remembered import Taken
 from streamproc.wire.instant import instant_ms, rfc3339
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,8 +14,9 @@ from ward_histories import HOLD_BACK_MS, START_MS, digest_of
 from streamproc.core.chart import Chart, Reads
 from streamproc.core.events import MapSample, MapSource
 from streamproc.core.finding import NEVER, Finding, all_of, any_of, negated, not_shown
-from streamproc.core.pressure import Cadence, Pressure
-from streamproc.core.ward import Taken, Ward
+from streamproc.core.pressure import NEVER_YET, Cadence, Pressure
+from streamproc.core.remembered import Taken
+from streamproc.core.ward import Ward
 
 BED = "icu-a/bed-7"
 
@@ -232,7 +233,7 @@ def test_a_pressure_restored_from_json_is_the_same() -> None:
     assert again.last_cuff == pressure.last_cuff
     fresh = Pressure(site().core_terms())
     fresh.restore(json.loads(json.dumps(fresh.snapshot())))
-    assert (fresh.source, fresh.last_cuff, fresh.newest_ms) == (None, None, None)
+    assert (fresh.source, fresh.last_cuff, fresh.newest_ms) == (None, None, NEVER_YET)
 
 
 # the promise of firm_ms

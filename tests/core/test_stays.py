@@ -20,7 +20,8 @@ from streamproc.core.events import (
     PatientContext,
 )
 from streamproc.core.reason import Reason
-from streamproc.core.ward import Taken, Ward
+from streamproc.core.remembered import Taken
+from streamproc.core.ward import Ward
 
 BED = "icu-a/bed-7"
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from naive_trend import NaiveTrend
 
 from streamproc.core.finding import NEVER, State
+from streamproc.core.samples import SampleId
 from streamproc.core.sight import Of, sight
-from streamproc.core.trend import SampleId, Trend, WindowSamples
+from streamproc.core.trend import Trend, WindowSamples
 
 laws = settings(max_examples=300, deadline=None, print_blob=True, derandomize=False)
 LOW, HIGH, LIMIT = 0, 10, 5

@@ -23,7 +23,8 @@ from streamproc.core.events import (
     PatientContext,
 )
 from streamproc.core.reason import Reason
-from streamproc.core.ward import Limits, Taken, Ward
+from streamproc.core.remembered import Taken
+from streamproc.core.ward import Limits, Ward
 
 laws = settings(max_examples=60, deadline=None, print_blob=True, derandomize=False)
 BED = "icu-a/bed-7"
@@ -165,14 +166,14 @@ def test_a_repetition_of_a_forgotten_message_is_too_late() -> None:
         ward.tick(now_ms)
         assert ward.offer(sample(now_ms, seq=minute), now_ms, minute) is Taken.ACCEPTED
     assert ward.offer(sample(NOW_MS, seq=0), NOW_MS + 240_000, 0) is Reason.TOO_LATE
-    assert len(ward.remembered[BED].seen) <= 2
+    assert ward.beds[BED].remembered.count <= 2
 
 
 def test_memory_of_messages_is_bounded_by_number() -> None:
     ward = new_ward(remembered_messages=100)
     for seq in range(500):
         ward.offer(sample(NOW_MS, seq=seq), NOW_MS, seq)
-    assert len(ward.remembered[BED].seen) == 100
+    assert ward.beds[BED].remembered.count == 100
 
 
 def test_a_bed_that_waits_for_nothing_costs_nothing() -> None:

@@ -32,7 +32,8 @@ from streamproc.core.events import (
     PumpStatus,
     Quantity,
 )
-from streamproc.core.ward import Verdict, Ward
+from streamproc.core.remembered import Verdict
+from streamproc.core.ward import Ward
 from streamproc.wire import digest, encode
 from streamproc.wire.announce import alert_event
 

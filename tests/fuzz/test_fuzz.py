@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from streamproc.core.reason import Reason
-from streamproc.core.ward import Taken
+from streamproc.core.remembered import Taken
 from streamproc.wire import decode
 
 from .hostile import Hostile

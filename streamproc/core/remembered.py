@@ -1,0 +1,159 @@
+"""The messages of one bed that may come again: what comes twice counts once.
+
+Of each start of a device its numbers in order, in columns: a minute of 1 Hz takes some 2 KB.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from streamproc.core.events import Telemetry
+from streamproc.core.reason import Reason
+
+NONE_YET = -1
+LOOKED_AT = 2
+"""Starts that are looked at when one more begins, whether all of theirs is forgotten: none stays for ever."""
+
+
+class Taken(StrEnum):
+    """What became of a message that was not rejected."""
+
+    ACCEPTED = "accepted"
+    LATE = "late"
+    DUPLICATE = "duplicate"
+
+
+Verdict = Taken | Reason
+"""Each message gets one: accepted, late, duplicate, or rejected with its reason."""
+
+
+@dataclass(slots=True)
+class Start:
+    """One start of a device: the numbers that it gave, each with its message's time and digest."""
+
+    newest: int = NONE_YET
+    seqs: array[int] = field(default_factory=lambda: array("q"))
+    times: array[int] = field(default_factory=lambda: array("q"))
+    digests: array[int] = field(default_factory=lambda: array("Q"))
+
+    def find(self, seq: int) -> tuple[int, int] | None:
+        """The time and digest of the message of this number, if it is remembered."""
+        if seq > self.newest:
+            return None
+        place = bisect_left(self.seqs, seq)
+        if place == len(self.seqs) or self.seqs[place] != seq:
+            return None
+        return self.times[place], self.digests[place]
+
+    def put(self, seq: int, time_ms: int, digest: int) -> int:
+        """Remember a message at the place of its number; how many more are remembered now."""
+        if seq > self.newest:
+            self.newest = seq
+            self.seqs.append(seq)
+            self.times.append(time_ms)
+            self.digests.append(digest)
+            return 1
+        place = bisect_left(self.seqs, seq)
+        if place < len(self.seqs) and self.seqs[place] == seq:
+            self.times[place], self.digests[place] = time_ms, digest
+            return 0
+        for column, each in ((self.seqs, seq), (self.times, time_ms), (self.digests, digest)):
+            column.insert(place, each)
+        return 1
+
+    def drop_first(self) -> None:
+        """Forget the message of the least number."""
+        del self.seqs[0], self.times[0], self.digests[0]
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What was seen, by the device's start and number; where a message has none, by content and time."""
+
+    starts: dict[tuple[str, str], Start] = field(default_factory=dict)
+    unnumbered: dict[tuple[str, str, int, int], int] = field(default_factory=dict)
+    """Each message's time, oldest first."""
+    count: int = 0
+
+    def check(self, event: Telemetry, digest: int, oldest_ms: int) -> Taken | Reason | None:
+        """Whether this was seen before: as the same, or under the same number with another payload."""
+        boot, seq = event.boot, event.seq
+        if boot is None or seq is None:
+            seen = (event.order, event.device, event.time_ms, digest) in self.unnumbered
+            return Taken.DUPLICATE if seen else None
+        start = self.starts.get((event.device, boot))
+        known = None if start is None else start.find(seq)
+        if known is None:
+            return None
+        if known[1] == digest:
+            return Taken.DUPLICATE
+        return Reason.CONFLICT if known[0] >= oldest_ms else None  # so old a number may be used again
+
+    def keep(self, event: Telemetry, digest: int, oldest_ms: int, most: int) -> None:
+        """Remember it, and forget what is too old to be taken in again anyway, or too many."""
+        boot, seq, time_ms = event.boot, event.seq, event.time_ms
+        if boot is None or seq is None:
+            self._keep_unnumbered((event.order, event.device, time_ms, digest), time_ms, oldest_ms, most)
+            return
+        start = self.starts.get((event.device, boot))
+        if start is None:
+            self._look_for_forgotten(oldest_ms)
+            start = self.starts[event.device, boot] = Start()
+        self.count += start.put(seq, time_ms, digest)
+        while start.times[0] < oldest_ms:
+            start.drop_first()
+            self.count -= 1
+        if self.count > most:
+            self._give_up_first(start)
+
+    def _keep_unnumbered(
+        self, identity: tuple[str, str, int, int], time_ms: int, oldest_ms: int, most: int
+    ) -> None:
+        before = len(self.unnumbered)
+        self.unnumbered[identity] = time_ms
+        first = next(iter(self.unnumbered))
+        while self.unnumbered[first] < oldest_ms or self.count + len(self.unnumbered) - before > most:
+            del self.unnumbered[first]
+            first = next(iter(self.unnumbered))
+        self.count += len(self.unnumbered) - before
+
+    def _look_for_forgotten(self, oldest_ms: int) -> None:
+        """Starts that nothing can come again of make room; one that lives on goes behind the others."""
+        for key in list(self.starts)[:LOOKED_AT]:
+            start = self.starts.pop(key)
+            if start.times and max(start.times) >= oldest_ms:
+                self.starts[key] = start
+            else:
+                self.count -= len(start.seqs)
+
+    def _give_up_first(self, start: Start) -> None:
+        """The start that goes on gives up its first message; if this is its only one, the oldest does."""
+        if len(start.seqs) == 1:
+            key, start = next(iter(self.starts.items()))
+            if len(start.seqs) == 1:
+                del self.starts[key]
+        start.drop_first()
+        self.count -= 1
+
+    def snapshot(self) -> dict[str, Any]:
+        """All state as plain JSON values."""
+        return {
+            "starts": [
+                [*key, each.newest, list(each.seqs), list(each.times), list(each.digests)]
+                for key, each in self.starts.items()
+            ],
+            "unnumbered": [[*identity, time_ms] for identity, time_ms in self.unnumbered.items()],
+        }
+
+    def restore(self, kept: dict[str, Any]) -> None:
+        """Take over what `snapshot` gave."""
+        self.starts = {
+            (device, boot): Start(newest, array("q", seqs), array("q", times), array("Q", digests))
+            for device, boot, newest, seqs, times, digests in kept["starts"]
+        }
+        self.unnumbered = {tuple(identity): time_ms for *identity, time_ms in kept["unnumbered"]}
+        self.count = len(self.unnumbered) + sum(len(start.seqs) for start in self.starts.values())
