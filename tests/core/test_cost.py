@@ -1,0 +1,134 @@
+"""What a message costs, counted and never timed: calls and bytes. Neither grows with windows, beds or weeks.
+
+The streams are those of `bench/core.py`: beds whose pressure wanders and whose bags empty, all rules on. The
+counts are printed; a change that makes them smaller may lower the limits here.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bench.core import START_MS, Beds, live
+from bench.stage.footprint import bytes_of
+from streamproc.config import load
+from streamproc.core.ward import Ward
+
+CALLS_A_MESSAGE = 30.0
+"""Of Python functions, as measured and a twentieth more."""
+CALLS_OF_C_A_MESSAGE = 26.2
+BLOCKS_A_MESSAGE = 0.01
+"""Allocated for a message and kept, once the windows are full: none, but for what varies."""
+KIB_A_BED = 64
+SETTLED_S = 2_000
+"""After so long every window of the shipped rules is full."""
+HALF_AN_HOUR_S, DAY_S = 1_800, 86_400
+SPARSE_S = 14
+"""A week is lived through with a message every so often; the line goes on all the same."""
+
+
+def ward_of(beds: int, *overrides: str) -> tuple[Ward, Beds]:
+    site = load(overrides=overrides)
+    ward, said = Ward(site.core_rules(), site.core_terms(), site.core_limits()), Beds(beds, living=True)
+    ward.tick(START_MS)
+    for patient in said.patients():
+        ward.offer(patient, START_MS, 0)
+    return ward, said
+
+
+def lived(ward: Ward, said: Beds, seconds: Sequence[int], rounds: int = 1) -> None:
+    for second in seconds:
+        live(ward, said.second(second), rounds, second)
+
+
+def calls_a_message(ward: Ward, said: Beds, seconds: Sequence[int]) -> tuple[float, float]:
+    """Calls of Python functions and of functions in C that a message takes, with its share of the tick."""
+    made = [(second, said.second(second)) for second in seconds]
+    counts = Counter[str]()
+    count: Callable[[Any, str, Any], None] = lambda frame, event, argument: counts.update((event,))  # noqa: E731
+    sys.setprofile(count)
+    try:
+        for second, each in made:
+            live(ward, each, 1, second)
+    finally:
+        sys.setprofile(None)
+    messages = sum(len(each) for _, each in made)
+    return counts["call"] / messages, counts["c_call"] / messages
+
+
+def test_a_message_of_a_steady_bed_takes_few_calls() -> None:
+    ward, said = ward_of(10)
+    lived(ward, said, range(SETTLED_S))
+    of_python, of_c = calls_a_message(ward, said, range(SETTLED_S, SETTLED_S + 120))
+    print(f"a message: {of_python:.2f} calls of Python functions, {of_c:.2f} of functions in C")
+    assert of_python <= CALLS_A_MESSAGE
+    assert of_c <= CALLS_OF_C_A_MESSAGE
+
+
+def test_a_message_of_a_steady_bed_leaves_nothing_behind() -> None:
+    ward, said = ward_of(4)
+    lived(ward, said, range(SETTLED_S))
+    made = [(second, said.second(second)) for second in range(SETTLED_S, SETTLED_S + 900)]
+    messages = sum(len(each) for _, each in made)
+    gc.collect()
+    before = sys.getallocatedblocks()
+    while made:
+        second, each = made.pop(0)
+        live(ward, each, 1, second)
+        del each
+    gc.collect()
+    kept = (sys.getallocatedblocks() - before) / messages
+    print(f"a message: {kept:.4f} blocks kept")
+    assert kept <= BLOCKS_A_MESSAGE
+
+
+def test_a_message_costs_the_same_whatever_the_window() -> None:
+    """Of half an hour or of a day, once it is full: calls here, look-ups in `test_trend`."""
+    told = {}
+    for held_s in (HALF_AN_HOUR_S, DAY_S):
+        ward, said = ward_of(1, f"rules.WEAN-READY.held_s={held_s}")
+        full_s = DAY_S + SETTLED_S
+        lived(ward, said, range(0, full_s, SPARSE_S))
+        told[held_s] = sum(calls_a_message(ward, said, range(full_s, full_s + 300 * SPARSE_S, SPARSE_S)))
+    print(f"calls a message, by the length of the longest window in s: {told}")
+    assert told[DAY_S] <= 1.1 * told[HALF_AN_HOUR_S]
+
+
+def test_a_message_costs_the_same_whatever_the_number_of_beds() -> None:
+    """Beds of the same age: each message costs what it costs in a ward of ten."""
+    told = {}
+    for beds in (10, 100, 500):
+        ward, said = ward_of(beds)
+        lived(ward, said, range(20))
+        told[beds] = sum(calls_a_message(ward, said, range(20, 24)))
+    print(f"calls a message, by beds: {told}")
+    assert all(each <= 1.3 * told[10] for each in told.values())
+
+
+def bytes_of_a_bed(ward: Ward) -> int:
+    """All that the first bed holds and no other does."""
+    bed, *_ = ward.beds.values()
+    return bytes_of([bed], [ward.rules, ward.terms, bed.readers, bed.chart.kinds, bed.name])
+
+
+def test_a_bed_is_small() -> None:
+    """Half an hour of 1 Hz and all else that is known of it: alerts, doses, messages that may come again."""
+    ward, said = ward_of(1)
+    lived(ward, said, range(SETTLED_S))
+    whole, half_an_hour = bytes_of_a_bed(ward), ward.beds[said.names[0]].chart.pressure.trend
+    assert half_an_hour.window(half_an_hour.newest_ms, 1_800_000).held_ms == 1_800_000
+    print(f"a bed: {whole / 1024:.1f} KiB, {len(half_an_hour)} samples among it")
+    assert whole <= KIB_A_BED * 1024
+
+
+def test_a_week_takes_no_more_memory_than_two_days() -> None:
+    ward, said = ward_of(1)
+    lived(ward, said, range(0, 2 * DAY_S, SPARSE_S))
+    after_two_days = bytes_of_a_bed(ward)
+    lived(ward, said, range(2 * DAY_S, 7 * DAY_S, SPARSE_S))
+    after_a_week = bytes_of_a_bed(ward)
+    print(f"after two days {after_two_days / 1024:.1f} KiB, after a week {after_a_week / 1024:.1f}")
+    assert after_a_week <= 1.05 * after_two_days
