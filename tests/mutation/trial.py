@@ -239,6 +239,8 @@ class Judge(Court):
         gc.freeze()
         for mutant, pairs in self._grafts:
             tests = self._survey.tests_of_mutant(mutant, [before for before, _ in pairs])
+            if not tests:
+                continue  # no test is known to run it: it is not tried, rather than survived
             tests.sort(key=lambda test: -self._kills[test])
             verdict = in_a_fork(lambda out, p=pairs, t=tests: self._try(p, living, t, out))
             self._kills[verdict.by] += 1
