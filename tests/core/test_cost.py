@@ -71,15 +71,11 @@ def test_a_message_of_a_steady_bed_takes_few_calls() -> None:
 def test_a_message_of_a_steady_bed_leaves_nothing_behind() -> None:
     ward, said = ward_of(4)
     lived(ward, said, range(SETTLED_S))
-    made = [(second, said.second(second)) for second in range(SETTLED_S, SETTLED_S + 900)]
-    messages = sum(len(each) for _, each in made)
     gc.collect()
-    before = sys.getallocatedblocks()
-    while made:
-        second, each = made.pop(0)
-        live(ward, each, 1, second)
-        del each
+    before, seconds = sys.getallocatedblocks(), range(SETTLED_S, SETTLED_S + 900)
+    lived(ward, said, seconds)
     gc.collect()
+    messages = 2 * len(said.names) * len(seconds)
     kept = (sys.getallocatedblocks() - before) / messages
     print(f"a message: {kept:.4f} blocks kept")
     assert kept <= BLOCKS_A_MESSAGE
