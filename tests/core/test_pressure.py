@@ -74,6 +74,8 @@ LINE_MS, CUFF_MS, LOST_MS = 60_000, 900_000, 15_000
         ([0, 100, 300, 600], 200),
         ([0, 100, 300, 600, 1_000, 1_500, 2_100, 2_800], 500),  # the last five
         ([100, 100, 50, 300], 200),  # the same instant again or an older one is no interval
+        ([0, 1_000, 2_000, 2_010, 2_020, 3_020], 1_000),  # five, not four
+        ([0, 1], 1),
         ([0, 60_000], 60_000),
         ([0, 60_001], 5_000),
         ([0, 60_001, 60_101], 100),  # and what comes after a loss is measured from there
