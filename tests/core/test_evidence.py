@@ -1,4 +1,4 @@
-"""What is shown as the last valid MAP: the newer of the trend's newest sample and a cuff's beside the line."""
+"""What is shown as the last valid MAP: the newer of the newest sample and a cuff's beside the line."""
 
 from __future__ import annotations
 
