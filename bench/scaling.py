@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from bench.memory import START_MS
 from bench.stage.figures import Spread, spread, table
+from bench.stage.history import whole
 from bench.stage.telemetry import Ward, interval
 from streamproc.config import load
 from streamproc.shell.intake import Intake
@@ -74,12 +75,13 @@ def windows(lengths_s: Sequence[int]) -> dict[int, Stream]:
 
 
 def beds(numbers: Sequence[int]) -> dict[int, Stream]:
-    """So many beds that send as many messages together, whether they are few or many."""
+    """So many beds, each with a quarter of an hour behind it; together they always send as many messages."""
     streams = {}
     for number in numbers:
         settings = load(None, [f"limits.beds={max(numbers)}"])
         ward = Ward(number, 1, quiet=True)
-        stream = streams[number] = Stream(Intake.from_settings(settings), ward, 2_000 * number // WARD_PER_S)
+        intake = whole(settings, ward, START_MS)
+        stream = streams[number] = Stream(intake, ward, 2_000 * number // WARD_PER_S)
         stream.live(max(WARM_BEATS, ROUND_MESSAGES // (2 * number)))
     return streams
 

@@ -23,14 +23,20 @@ WELL = 1
 
 async def write_history(settings: Settings, ward: Ward, end_ms: int) -> None:
     """Write it to the settings' folder: a snapshot as of the last instant before the end."""
+    intake = whole(settings, ward, end_ms)
+    async with SqliteJournal(Path(settings.state.dir) / JOURNAL) as journal:
+        position = await journal.append(end_ms - 1, [])
+        await journal.save_snapshot(position, list(snapshot_of(intake, nothing_waiting(settings))))
+
+
+def whole(settings: Settings, ward: Ward, end_ms: int) -> Intake:
+    """All beds as they are then."""
     kept = lived(settings, ward, end_ms).ward.snapshot()
     for section in ("beds", "remembered"):
         kept[section] = dict(for_all_beds(kept[section], ward))
-    whole = Intake.from_settings(settings)
-    whole.ward.restore(kept)
-    async with SqliteJournal(Path(settings.state.dir) / JOURNAL) as journal:
-        position = await journal.append(end_ms - 1, [])
-        await journal.save_snapshot(position, list(snapshot_of(whole, nothing_waiting(settings))))
+    intake = Intake.from_settings(settings)
+    intake.ward.restore(kept)
+    return intake
 
 
 def nothing_waiting(settings: Settings) -> dict[str, Any]:
