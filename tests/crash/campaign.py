@@ -184,6 +184,6 @@ async def judge(
     assert published <= kept, f"published and not on disk: {published - kept}"
     assert kept <= published, f"on disk, and no device knows of it: {kept - published}"
     heard = [one.payload for one in station.heard]
-    fed = await assert_told_as_uninterrupted(heard, taken, folder, SETTINGS)
+    fed = await assert_told_as_uninterrupted(heard, taken, SETTINGS)
     report.published, report.events = len(telemetry.published), len(fed)
     report.repeats = len(heard) - len(fed)

@@ -110,7 +110,7 @@ async def stopped(line: Line, station: Station) -> None:
 
 @pytest.mark.parametrize("mishap", [cut, silent_both_ways, deaf, mute, stopped])
 async def test_a_mishap_on_the_line_costs_nothing(
-    line: Line, tmp_path: Path, mishap: Callable[[Line, Station], Awaitable[None]]
+    line: Line, mishap: Callable[[Line, Station], Awaitable[None]]
 ) -> None:
     """Everything published is taken over, and the feed is what an uninterrupted processor would have told."""
     async with listening(line.broker.port, FEED, STATUS) as station:
@@ -125,7 +125,7 @@ async def test_a_mishap_on_the_line_costs_nothing(
     taken = await taken_over(line.processor)
     assert set(taken.contents) == set(telemetry.published)
     told = [one.payload for one in station.on(FEED)]
-    await assert_told_as_uninterrupted(told, taken, tmp_path, QUICK)
+    await assert_told_as_uninterrupted(told, taken, QUICK)
 
 
 async def five_alerts_more(station: Station) -> None:
@@ -134,7 +134,7 @@ async def five_alerts_more(station: Station) -> None:
     await station.until(lambda: len(station.on(FEED)) >= enough, "five more alert events")
 
 
-async def test_a_broker_that_is_killed_costs_nothing_that_we_took_over(line: Line, tmp_path: Path) -> None:
+async def test_a_broker_that_is_killed_costs_nothing_that_we_took_over(line: Line) -> None:
     """kill -9 of the broker, twice: it may forget what it had for us, and we nothing that we acknowledged;
     each event of the feed has been answered by a broker in the end."""
     telemetry = Telemetry(Telemetry().beds[:5])
@@ -153,4 +153,4 @@ async def test_a_broker_that_is_killed_costs_nothing_that_we_took_over(line: Lin
     taken = await taken_over(line.processor)
     assert set(line.life.acknowledged) <= set(taken.contents)
     assert len(fed_once(line.life.answered)) >= 10
-    await assert_told_as_uninterrupted(line.life.answered, taken, tmp_path, QUICK)
+    await assert_told_as_uninterrupted(line.life.answered, taken, QUICK)

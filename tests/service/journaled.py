@@ -15,14 +15,11 @@ from .processor import ROOT, STREAMPROC, Processor
 
 
 class Taken:
-    """Every message of a journal in the order and at the time of its being taken over.
+    """Every message of devices in a journal, in the order and at the time of its being taken over."""
 
-    `recorded` are those of devices and what the processor told itself, `messages` the first alone."""
-
-    def __init__(self, recorded: list[Received], until_ms: int) -> None:
-        self.recorded = recorded
-        self.messages = [message for message in recorded if not message.topic.startswith("$")]
-        self.until_ms = until_ms
+    def __init__(self, state: Path, messages: list[Received]) -> None:
+        self.state = state
+        self.messages = messages
 
     @property
     def contents(self) -> list[tuple[str, bytes]]:
@@ -35,16 +32,17 @@ async def taken_over(processor: Processor) -> Taken:
     assert not processor.running
     async with SqliteJournal(processor.state / "journal.db") as journal:
         batches = list(journal.read(journal.first_position))
-    recorded = [
+    messages = [
         Received(batch.received_ms, message.topic, message.payload, message.retained)
         for batch in batches
         for message in batch.messages
+        if not message.topic.startswith("$")
     ]
-    return Taken(recorded, batches[-1].received_ms)
+    return Taken(processor.state, messages)
 
 
 async def replayed(file: Path, *arguments: str, overrides: tuple[str, ...] = ()) -> tuple[list[bytes], Any]:
-    """The alert events that `streamproc replay` makes of a recording, and its own account of it."""
+    """The alert events that `streamproc replay` makes of a recording or a state folder; its own account."""
     settings = [part for setting in ("log.format=json", *overrides) for part in ("--set", setting)]
     process = await asyncio.create_subprocess_exec(
         *(*STREAMPROC, "replay", str(file), *arguments, *settings), stdout=PIPE, stderr=PIPE, cwd=ROOT

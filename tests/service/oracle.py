@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 
-from streamproc.wire.instant import rfc3339
-
-from .journaled import Taken, replayed, write_recording
+from .journaled import Taken, replayed
 
 
 def fed_once(payloads: Iterable[bytes]) -> list[bytes]:
@@ -32,13 +29,11 @@ def first_difference(fed: list[bytes], lines: list[bytes]) -> str:
 
 
 async def assert_told_as_uninterrupted(
-    payloads: Iterable[bytes], taken: Taken, folder: Path, overrides: tuple[str, ...]
+    payloads: Iterable[bytes], taken: Taken, overrides: tuple[str, ...]
 ) -> list[bytes]:
     """The feed is, byte for byte, what `replay` makes of the journal, and every message is accounted for."""
     fed = fed_once(payloads)
-    recording = folder / "journal.jsonl"
-    write_recording(recording, taken.recorded)
-    lines, account = await replayed(recording, "--until", rfc3339(taken.until_ms), overrides=overrides)
+    lines, account = await replayed(taken.state, overrides=overrides)
     assert fed == lines, first_difference(fed, lines)
     different = len(set(taken.contents))
     assert account["received"] == len(taken.messages), account

@@ -51,7 +51,7 @@ async def with_an_open_alert(processor: Processor, port: int) -> list[bytes]:
     ids=["the newest is corrupt", "the newest has a newer format", "a part is missing", "all are corrupt"],
 )
 async def test_a_snapshot_that_cannot_be_read_is_rebuilt_from_what_can(
-    mosquitto: Any, new_processor: StartProcessor, tmp_path: Any, damage: str
+    mosquitto: Any, new_processor: StartProcessor, damage: str
 ) -> None:
     """An older one and the journal's suffix, or the whole journal: said, and the feed goes on as ever."""
     processor = new_processor(mosquitto.port, *QUICK)
@@ -64,7 +64,7 @@ async def test_a_snapshot_that_cannot_be_read_is_rebuilt_from_what_can(
         await processor.until(lambda metrics: metrics.value("alerts_undelivered") == 0, "all delivered")
         await processor.stop()
         fed += [one.payload for one in station.on(FEED)]
-    await assert_told_as_uninterrupted(fed, await taken_over(processor), tmp_path, QUICK)
+    await assert_told_as_uninterrupted(fed, await taken_over(processor), QUICK)
 
 
 @pytest.mark.parametrize(

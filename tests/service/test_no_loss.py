@@ -34,7 +34,6 @@ async def ten_more(station: Station) -> None:
 async def test_a_processor_ended_again_and_again_tells_what_an_uninterrupted_one_would(
     mosquitto: Any,
     new_processor: StartProcessor,
-    tmp_path: Path,
     end: Callable[[Processor], Awaitable[int]],
     exit_code: int,
 ) -> None:
@@ -55,7 +54,7 @@ async def test_a_processor_ended_again_and_again_tells_what_an_uninterrupted_one
 
     taken = await taken_over(processor)
     assert set(taken.contents) == set(telemetry.published)
-    await assert_told_as_uninterrupted([one.payload for one in fed], taken, tmp_path, QUICK)
+    await assert_told_as_uninterrupted([one.payload for one in fed], taken, QUICK)
 
 
 async def test_a_processor_that_is_told_to_stop_says_so_and_leaves_no_will(

@@ -154,7 +154,7 @@ async def test_what_needs_a_restart_is_said_and_left_alone(site: Site) -> None:
 
 @pytest.mark.parametrize("with_snapshot", [True, False])
 async def test_a_crash_after_a_change_of_rules_recovers_to_the_rules_then_in_force(
-    mosquitto: Any, site: Site, tmp_path: Path, with_snapshot: bool
+    mosquitto: Any, site: Site, with_snapshot: bool
 ) -> None:
     """Killed after other rules came into force, and changed again before the restart: every event of the
     feed has one number and one content, and the journal tells them all again."""
@@ -179,4 +179,4 @@ async def test_a_crash_after_a_change_of_rules_recovers_to_the_rules_then_in_for
         await site.processor.stop()
         fed = [one.payload for one in station.on(FEED)]
     taken = await taken_over(site.processor)
-    await assert_told_as_uninterrupted(fed, taken, tmp_path, ("event_time.hold_back_s=0.2",))
+    await assert_told_as_uninterrupted(fed, taken, ("event_time.hold_back_s=0.2",))

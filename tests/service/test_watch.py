@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from streamproc.wire.instant import instant_ms
@@ -30,7 +29,7 @@ async def heard(station: Station, *beds: str) -> None:
 
 
 async def test_a_crash_is_told_to_every_monitored_bed_as_it_is_in_a_replay(
-    mosquitto: Any, new_processor: StartProcessor, tmp_path: Path
+    mosquitto: Any, new_processor: StartProcessor
 ) -> None:
     """kill -9 and a restart: from when until when, to the bed that was heard and to the one on the roster."""
     processor = await (await new_processor(mosquitto.port, *SHORT).start()).ready()
@@ -52,7 +51,7 @@ async def test_a_crash_is_told_to_every_monitored_bed_as_it_is_in_a_replay(
         await processor.until(lambda metrics: metrics.value("alerts_undelivered") == 0, "all delivered")
         assert await processor.stop() == 0
         fed = [one.payload for one in station.on(FEED)]
-    await assert_told_as_uninterrupted(fed, await taken_over(processor), tmp_path, SHORT)
+    await assert_told_as_uninterrupted(fed, await taken_over(processor), SHORT)
 
 
 async def test_standing_still_is_told_like_a_crash(mosquitto: Any, new_processor: StartProcessor) -> None:
