@@ -211,8 +211,11 @@ class Samples:
 
     def _tail(self, span_ms: int, start_ms: int) -> int:
         """The last sample at or before a window's start; the cursor only ever moves on."""
-        index, times, count = self._tails.get(span_ms, -1), self._time, len(self._time)
+        times, count = self._time, len(self._time)
         start_ms -= self._base_ms
+        index = self._tails.get(span_ms, NEVER)
+        if index == NEVER:
+            index = bisect_right(times, start_ms) - 1
         while index + 1 < count and times[index + 1] <= start_ms:
             index += 1
         self._tails[span_ms] = index
@@ -313,8 +316,15 @@ def completed(kept: Mapping[str, Any], base: Mapping[str, Any], newer_than_ms: i
     if len(origins) > MOST_NARROW:
         codes = codes[:-1] + WIDE
     newer = map(_column, kept["codes"], kept["columns"])
-    whole = [array(code, chain(*both)) for code, *both in zip(codes, older, newer, strict=True)]
+    whole = map(_joined, codes, older, newer)
     return {**kept, "codes": codes, "columns": list(map(_hex, whole)), "origins": origins, "left_out": 0}
+
+
+def _joined(code: str, older: array[int], newer: array[int]) -> array[int]:
+    """One column, of the width that is asked for."""
+    if older.typecode == newer.typecode == code:
+        return older + newer
+    return array(code, chain(older, newer))
 
 
 def _hex(column: array[int]) -> str:
