@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from streamproc.core.ward import Ward
 from streamproc.shell.handed_in import NotTaken
+from streamproc.shell.journal import JournalCorrupt, JournalFailed
 from streamproc.wire import Reason, Rejected, encode, strict_json
 from streamproc.wire.announce import bed_state
 from streamproc.wire.rejected import Refused
@@ -69,6 +70,8 @@ def routes(feed: Feed) -> list[Route]:
                 return await answer(request)
             except Wrong as wrong:
                 return JSONResponse({"wrong": str(wrong)}, wrong.status)
+            except (JournalCorrupt, JournalFailed) as failure:
+                return JSONResponse({"wrong": str(failure)}, 503)
 
         return guarded
 

@@ -67,9 +67,24 @@ class Past:
         else:
             with read_only(self.state_dir / JOURNAL) as journal:
                 position = begin(intake, journal, newest_up_to_ms=nearest_to_ms)
+                if (
+                    at_ms is not None
+                    and intake.ward.clock_ms is not None
+                    and intake.ward.watermark_ms > at_ms
+                ):
+                    kept_from = rfc3339(intake.ward.watermark_ms)
+                    raise Unexplained(f"the journal is kept from {kept_from} on; right would be a later --at")
                 yield from relived(intake, journal, position, _until(intake, at_ms))
         if intake.ward.clock_ms is None:
             raise Unexplained("there is no telemetry in it")
+
+
+def _refuse_before_what_is_kept(intake: Intake, at_ms: int | None) -> None:
+    """The nearest that is known would be another alert, at another time."""
+    ward = intake.ward
+    if at_ms is not None and ward.clock_ms is not None and ward.watermark_ms > at_ms:
+        kept_from = rfc3339(ward.watermark_ms)
+        raise Unexplained(f"the journal is kept from {kept_from} on; right would be a later --at")
 
 
 def _until(intake: Intake, at_ms: int | None) -> int | None:

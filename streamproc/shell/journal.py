@@ -23,7 +23,7 @@ from typing import Protocol, Self, TypeVar
 import structlog
 
 from streamproc.shell.machine import REAL, Databases, to_read
-from streamproc.shell.write_ahead import LogFile, read_log
+from streamproc.shell.write_ahead import LogFile, note_damage, noted_damage, read_log
 
 JOURNAL = "journal.db"
 """Its file in the state folder."""
@@ -201,6 +201,7 @@ class SqliteJournal:
         self._databases = databases
         self._lock = _take_lock(self._path)
         try:
+            _refuse_what_was_found(self._path)
             log = read_log(self._path)
             self._database = _open(self._path, databases)
             self._file = _identity(self._path)
@@ -440,6 +441,7 @@ class SqliteJournal:
         (_, frames_taken, _) = self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         damage = log.damage(frames_taken)
         if damage is not None:
+            note_damage(self._path, damage)
             self._database.close()
             raise JournalCorrupt(self._position + 1, damage)
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -484,6 +486,7 @@ def read_only(path: Path | str) -> Iterator[JournalView]:
     path = Path(path).absolute()
     if not path.is_file():
         raise JournalFailed(f"{path}: no such journal")
+    _refuse_what_was_found(path)
     with closing(to_read(path)) as database:
         try:
             _check_version(path, database)
@@ -495,6 +498,12 @@ def read_only(path: Path | str) -> Iterator[JournalView]:
         except sqlite3.Error as error:
             raise JournalFailed(f"{path}: {error}") from error
         yield JournalView(database, first or 1, last or 0)
+
+
+def _refuse_what_was_found(path: Path) -> None:
+    """What was refused once stays refused, however sound it looks since."""
+    if (found := noted_damage(path)) is not None:
+        raise JournalCorrupt(0, f"an earlier start has found that {found}; right would be another state.dir")
 
 
 def _snapshots(database: sqlite3.Connection) -> Iterator[Snapshot]:

@@ -374,6 +374,7 @@ class Service:
         mark = self.journal.mark(ACKNOWLEDGED_MARK)
         if isinstance(mark, int):
             self.outbox.delivered_up_to(mark)
+        self.journal.mark(FORGOTTEN_MARK)  # a damaged one is refused now, not when somebody asks for the feed
         self._number_anew_if_program_changed()
         replayed = messages = 0
         for batch in self.journal.read(position + 1):

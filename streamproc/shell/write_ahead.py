@@ -7,7 +7,9 @@ Layout: https://sqlite.org/fileformat2.html#the_write_ahead_log
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +56,7 @@ class LogFile:
 def read_log(path: Path) -> LogFile:
     """Look at the log of a database that nobody writes to now."""
     try:
-        with path.with_name(path.name + "-wal").open("rb") as file:
+        with _beside(path, "-wal").open("rb") as file:
             head = file.read(_HEADER.size)
             if len(head) < _HEADER.size:
                 return LogFile(True, ())
@@ -92,3 +94,25 @@ def _is_sound(head: bytes) -> bool:
         one = (one + first + other) & _WORD
         other = (other + second + one) & _WORD
     return (one, other) == _HEADER.unpack(head)[6:]
+
+
+def note_damage(journal: Path, damage: str) -> None:
+    """Keep the log, and word of its damage: SQLite removes it, and what it leaves behind looks sound."""
+    log = _beside(journal, "-wal")
+    with contextlib.suppress(OSError):  # a disk that takes no note is told of all the same
+        if log.is_file():
+            shutil.copyfile(log, _beside(journal, "-wal.damaged"))
+        with _beside(journal, ".damaged").open("w", encoding="utf-8") as note:
+            note.write(damage)
+            note.flush()
+            os.fsync(note.fileno())
+
+
+def noted_damage(journal: Path) -> str | None:
+    """What an earlier start has found wrong with the log, if it did."""
+    note = _beside(journal, ".damaged")
+    return note.read_text(encoding="utf-8") if note.is_file() else None
+
+
+def _beside(journal: Path, ending: str) -> Path:
+    return journal.with_name(journal.name + ending)

@@ -76,8 +76,14 @@ async def test_a_snapshot_that_cannot_be_read_is_rebuilt_from_what_can(
         ),
         ("PRAGMA user_version = 99", "JournalTooNew"),
         ("DELETE FROM snapshot", "JournalCorrupt"),
+        ("INSERT OR REPLACE INTO mark VALUES ('feed_forgotten', 3, 77)", "JournalCorrupt"),
     ],
-    ids=["the suffix is damaged", "the journal has a newer format", "its start and all snapshots are gone"],
+    ids=[
+        "the suffix is damaged",
+        "the journal has a newer format",
+        "its start and all snapshots are gone",
+        "the mark of what the feed has forgotten",
+    ],
 )
 async def test_what_cannot_be_rebuilt_is_refused_and_said(
     mosquitto: Any, new_processor: StartProcessor, damage: str, why: str

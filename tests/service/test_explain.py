@@ -177,6 +177,25 @@ async def test_a_journal_is_named_alone_and_as_what_it_is(tmp_path: Path, record
     assert "--state" in unnamed.output
 
 
+async def test_an_instant_before_what_is_kept_is_refused_with_where_it_begins(tmp_path: Path) -> None:
+    """The nearest that is known would be another alert, at another time."""
+    async with await journaled(tmp_path, snapshot_at=100) as journal:
+        assert await journal.forget_before(100) > 0
+        asked = [
+            "--bed",
+            BED,
+            "--rule",
+            "MAP-LOW",
+            "--at",
+            rfc3339(START_MS + MINUTE_MS),
+            "--state",
+            tmp_path,
+        ]
+        refused = explained(*asked)
+    assert refused.exit_code == 2
+    assert "kept from 2026-" in refused.output
+
+
 async def test_a_view_stays_at_its_moment_while_the_service_writes_on(tmp_path: Path) -> None:
     """What is appended or forgotten meanwhile is neither seen nor missed."""
     async with await journaled(tmp_path, snapshot_at=100) as journal:

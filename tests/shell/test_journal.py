@@ -33,6 +33,7 @@ from streamproc.shell.journal import (
     SqliteJournal,
     decode_frames,
     encode_frames,
+    read_only,
 )
 from streamproc.shell.write_ahead import read_log
 
@@ -319,8 +320,24 @@ async def test_a_log_whose_commit_has_lost_its_end_is_refused_unless_it_was_the_
         async with SqliteJournal(crashed) as journal:
             assert journal.position == 7
         return
-    with pytest.raises(JournalCorrupt, match="write-ahead log is damaged"):
-        SqliteJournal(crashed)
+    for _ in range(2):  # SQLite removes the log that was refused: what it leaves must not pass for sound
+        with pytest.raises(JournalCorrupt, match="write-ahead log is damaged"):
+            SqliteJournal(crashed)
+    with pytest.raises(JournalCorrupt, match="write-ahead log is damaged"), read_only(crashed):
+        pass
+    assert crashed.with_name(path.name + "-wal.damaged").is_file()
+
+
+async def test_a_log_without_its_database_is_refused_at_every_start(path: Path, tmp_path: Path) -> None:
+    crashed = tmp_path / "crashed" / path.name
+    crashed.parent.mkdir()
+    async with SqliteJournal(path) as journal:
+        for number in range(1, 9):
+            await journal.append(number, [MESSAGE])
+        shutil.copy(path.with_name(path.name + "-wal"), crashed.parent)
+    for _ in range(2):
+        with pytest.raises(JournalCorrupt, match="commits stand behind the damage"):
+            SqliteJournal(crashed)
 
 
 def overwrite_the_third_quarter(path: Path) -> None:
