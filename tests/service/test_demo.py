@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,17 +37,25 @@ def demo() -> Shown:
     """One demo of a minute, which is an hour of eight beds; the figures are those at its third alert."""
     command = [*STREAMPROC, "demo", "--seconds", str(SECONDS)]
     environment = {**os.environ, "COLUMNS": "200"}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, stdout=pipe, stderr=pipe) as process:
+    lines, scrape = list[str](), None
+    with (
+        tempfile.TemporaryFile("w+") as complaints,
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=complaints
+        ) as process,
+    ):
         assert process.stdout is not None
-        lines = list[str]()
-        while sum(map(bool, map(ALERT_SHOWN.match, lines))) < 3:
-            lines.append(next(process.stdout))
-        (address,) = [line.split()[1] for line in lines if line.startswith("metrics ")]
-        with urllib.request.urlopen(address, timeout=SOON_S) as answer:
-            scrape = Metrics.read(answer.read().decode())
-        more, complaints = process.communicate(timeout=SECONDS + SOON_S)
-    return Shown([*lines, *more.splitlines(keepends=True)], complaints, process.returncode, scrape)
+        for line in process.stdout:  # to the end: what one reader holds back, another would never see
+            lines.append(line)
+            if scrape is None and sum(map(bool, map(ALERT_SHOWN.match, lines))) == 3:
+                (address,) = [line.split()[1] for line in lines if line.startswith("metrics ")]
+                with urllib.request.urlopen(address, timeout=SOON_S) as answer:
+                    scrape = Metrics.read(answer.read().decode())
+        exit_code = process.wait()
+        complaints.seek(0)
+        complained = complaints.read()
+    assert scrape is not None, "it ended before three alerts were shown"
+    return Shown(lines, complained, exit_code, scrape)
 
 
 def test_it_ends_by_itself_and_well(demo: Shown) -> None:
