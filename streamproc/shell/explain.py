@@ -67,13 +67,7 @@ class Past:
         else:
             with read_only(self.state_dir / JOURNAL) as journal:
                 position = begin(intake, journal, newest_up_to_ms=nearest_to_ms)
-                if (
-                    at_ms is not None
-                    and intake.ward.clock_ms is not None
-                    and intake.ward.watermark_ms > at_ms
-                ):
-                    kept_from = rfc3339(intake.ward.watermark_ms)
-                    raise Unexplained(f"the journal is kept from {kept_from} on; right would be a later --at")
+                _refuse_before_what_is_kept(intake, at_ms)
                 yield from relived(intake, journal, position, _until(intake, at_ms))
         if intake.ward.clock_ms is None:
             raise Unexplained("there is no telemetry in it")
