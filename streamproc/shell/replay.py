@@ -7,7 +7,7 @@ hold-back, so a file whose lines were shuffled that far gives what the file itse
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
@@ -15,7 +15,6 @@ from pathlib import Path
 
 from streamproc.config import Settings
 from streamproc.core.change import Change
-from streamproc.core.ward import Ward
 from streamproc.shell.intake import Intake
 from streamproc.shell.journal import read_only
 from streamproc.shell.relive import begin, relived
@@ -29,7 +28,6 @@ class Replay:
 
     settings: Settings
     intake: Intake = field(init=False)
-    observe: Callable[[Ward], None] | None = None
 
     def __post_init__(self) -> None:
         self.intake = Intake.from_settings(self.settings)
@@ -58,17 +56,11 @@ class Replay:
             if until_ms is not None and now_ms > until_ms:
                 break
             self.intake.look_back(now_ms, together)
-            yield from self._tick(now_ms)
+            yield from self.intake.tick(now_ms)
             self.intake.take(now_ms, together)
         end_ms = until_ms if until_ms is not None else now_ms
         if end_ms is not None:
-            yield from self._tick(end_ms)
-
-    def _tick(self, now_ms: int) -> list[Change]:
-        changes = self.intake.ward.tick(now_ms)
-        if self.observe is not None:
-            self.observe(self.intake.ward)
-        return changes
+            yield from self.intake.tick(end_ms)
 
 
 def in_order_of_receipt(messages: Iterable[Received], within_ms: int) -> Iterator[Received]:

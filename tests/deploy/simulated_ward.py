@@ -93,9 +93,8 @@ def simulated(start_s: int, seconds: int) -> History:
     processor = Processor(replay.intake.ward, replay.intake.tally)
     history, own = History(), registry(processor)
 
-    def look(ward: Ward) -> None:
+    def look(ward: Ward, now_ms: int) -> None:
         """After each step: what the service would measure, and now and then a scrape."""
-        now_ms = ward.clock_ms or 0
         for event_ms in ward.lags_ms:
             processor.meters.lag.observe((now_ms - event_ms) / 1000)
         if now_ms >= (processor.last_step_s + SCRAPE_EVERY_S) * 1000:
@@ -103,7 +102,7 @@ def simulated(start_s: int, seconds: int) -> History:
             processor.meters.commit.observe(0.004)
             history.scrape(own, now_ms // 1000)
 
-    replay.observe = look
+    replay.intake.on_tick = look
     for change in replay.changes(read_lines(recorded_lines(ward.play(), SEED))):
         processor.meters.count_alert(change)
         processor.meters.latency.observe(2.1)
