@@ -66,9 +66,10 @@ class Trend(Samples):
             return Window(start, at_ms, 0, 0)
         area, held = self._totals_now(at_ms)
         tail = self._tail(span_ms, start)
-        area_before, held_before = self._totals_at(tail, start) if tail >= 0 else (0, 0)
-        if tail < 0:  # the first sample's totals are what was before it
-            area_before, held_before = self._area[0], self._held[0]
+        # before the first sample there is what its own totals hold
+        area_before, held_before = (
+            self._totals_at(tail, start) if tail >= 0 else (self._area[0], self._held[0])
+        )
         return Window(start, at_ms, area - area_before, held - held_before)
 
     def mean_below(self, name: str, limit: int, at_ms: int, span_ms: int, coverage: float) -> Finding:
