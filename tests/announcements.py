@@ -28,12 +28,17 @@ advice, and what the figure came from.
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD]
+    return page_of(HEAD, lambda chart: list(announced(chart)))
+
+
+def page_of(head: str, said_of: Callable[[Mapping[str, Any]], list[str]]) -> str:
+    """What is said of each chart of each rule in which it says something new, its figures aside."""
+    parts = [head]
     for rule in RULES:
         seen: set[str] = set()
         for title, chart in charts_by_title().items():
-            said = list(announced(chart)) if title.startswith(f"{rule.id}: ") else []
-            shapes = {re.sub(r"\d+(\.\d+)?", "#", line) for line in said}
+            said = said_of(chart) if title.startswith(f"{rule.id}: ") else []
+            shapes = {re.sub(r"-?\d+(\.\d+)?", "#", line) for line in said}
             if shapes - seen:
                 seen |= shapes
                 parts.append("\n".join([f"## {title}\n", *(f"    {line}" for line in said), ""]))

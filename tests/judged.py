@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,8 +15,7 @@ from streamproc.core.evidence import ChannelEvidence, Evidence, WindowEvidence, 
 from streamproc.core.finding import NEVER, Clause, Figure, Finding
 from streamproc.core.rule import Rule
 from streamproc.core.samples import SampleId
-from streamproc.rules import RULES
-from tests.announcements import charts_by_title, live
+from tests.announcements import live, page_of
 from tests.charts import MINUTE_MS, START_MS
 
 HEAD = """# What the rules judged
@@ -142,16 +140,7 @@ def judged(chart: Mapping[str, Any]) -> list[str]:
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD]
-    for rule in RULES:
-        seen: set[str] = set()
-        for title, chart in charts_by_title().items():
-            said = judged(chart) if title.startswith(f"{rule.id}: ") else []
-            shapes = {re.sub(r"-?\d+(\.\d+)?", "#", line) for line in said}
-            if shapes - seen:
-                seen |= shapes
-                parts.append("\n".join([f"## {title}\n", *(f"    {line}" for line in said), ""]))
-    return "\n".join(parts)
+    return page_of(HEAD, judged)
 
 
 if __name__ == "__main__":
