@@ -182,10 +182,11 @@ class Alert:
             return AlertState.ACKNOWLEDGED
         return AlertState.LATCHED if self.stage is Stage.LATCHED else AlertState.ACTIVE
 
-    @property
-    def known_from_ms(self) -> int:
-        """Whoever acknowledged before this can't have meant the alert as it stands."""
-        return self.onset_ms if self.escalated_ms is None else self.escalated_ms
+    def meant_by(self, at_ms: int, told_ms: int) -> bool:
+        """Whether an acknowledgement of this time can mean the alert as it stands.
+
+        Its name is proof that the start was told; an escalation after `told_ms` was told to nobody."""
+        return at_ms >= self.onset_ms and (self.escalated_ms is None or told_ms >= self.escalated_ms)
 
     def step(
         self,
@@ -208,10 +209,8 @@ class Alert:
         return phase
 
     def acknowledge(self, by: str, at_ms: int) -> Phase | None:
-        """Somebody has seen it; a latched alert whose cause is gone ends with that.
-
-        What was acknowledged before an escalation was the lower priority; it is no word on the higher."""
-        if not self.open or self.acknowledged_ms is not None or at_ms < self.known_from_ms:
+        """Somebody has seen it as it stands; a latched alert whose cause is gone ends with that."""
+        if not self.open or self.acknowledged_ms is not None:
             return None
         self.acknowledged_by, self.acknowledged_ms = by, at_ms
         if self.stage is Stage.LATCHED:

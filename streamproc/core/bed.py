@@ -263,6 +263,8 @@ class Bed:
         if named is None:
             return Reads.NOTHING
         rule, alert = named
+        if not alert.meant_by(ack.time_ms, ack.told_ms):  # it has escalated since: that breaks through
+            return Reads.NOTHING
         phase = alert.acknowledge(ack.by, ack.time_ms)
         if phase is not None:
             changes.append(self._announce(rule, alert, phase, self.chart.now_ms))

@@ -235,6 +235,8 @@ class Acknowledged:
     station: str
     alert_id: str
     by: str
+    told_ms: int = 0
+    """What happened after this cannot have been told yet to whoever says so; the ward knows it."""
 
 
 @dataclass(frozen=True, slots=True)

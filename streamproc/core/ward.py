@@ -258,9 +258,11 @@ class Ward:
         if bed is None or named is None:
             return Reason.UNKNOWN_ALERT
         _, alert = named
-        if ack.time_ms < alert.known_from_ms:
+        given_ms = min(ack.time_ms, received_ms)
+        ack = replace(ack, told_ms=given_ms - self.limits.hold_back_ms)
+        if not alert.meant_by(ack.time_ms, ack.told_ms):
             return Reason.ACK_OUTDATED
-        bed.hold(ack, self._effective_ms(min(ack.time_ms, received_ms), received_ms), received_ms)
+        bed.hold(ack, self._effective_ms(given_ms, received_ms), received_ms)
         self._schedule(bed)
         return Taken.ACCEPTED
 

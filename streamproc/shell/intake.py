@@ -36,7 +36,7 @@ DETAILS = {
     Reason.BEDS_FULL: "limits.beds beds that are not on the roster are known already",
     Reason.BED_FLOODED: "more messages of this bed than limits.held_messages wait for their time",
     Reason.UNKNOWN_ALERT: "no open alert has this alert_id",
-    Reason.ACK_OUTDATED: "time is before the alert's onset or its last escalation: it is no word on that",
+    Reason.ACK_OUTDATED: "time is before the alert's onset, or before its last escalation was told",
 }
 
 

@@ -1,0 +1,107 @@
+"""What an acknowledgement can mean: the alert as it was told when it was given, and nothing higher."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pump_reports import rules, site
+from ward_histories import HOLD_BACK_MS, MINUTE_MS, START_MS, digest_of
+
+from streamproc.core.alert import AlertState, Phase, Priority
+from streamproc.core.change import Change
+from streamproc.core.events import Acknowledged, MapSample, MapSource
+from streamproc.core.reason import Reason
+from streamproc.core.remembered import Taken, Verdict
+from streamproc.core.ward import Ward
+
+BED = "icu-a/bed-7"
+LENGTH_MS = 20 * MINUTE_MS
+STEP_MS = 10_000
+BETWEEN_MS = HOLD_BACK_MS // 2
+Lived = tuple[list[Change], Verdict | None]
+"""What was told of MAP-LOW, and what became of the acknowledgement."""
+
+
+def lived(ack: Acknowledged | None = None, received_ms: int = 0, restart_ms: int = -1) -> Lived:
+    """A pressure that is low for twenty minutes: MAP-LOW starts, and escalates while one may acknowledge."""
+    samples = {
+        at_ms: MapSample(at_ms, BED, "MON-1", "b1", None, MapSource.ARTERIAL, 60_000)
+        for at_ms in range(START_MS, START_MS + LENGTH_MS, STEP_MS)
+    }
+    ward, told, verdict = new_ward(), list[Change](), None
+    for at_ms in sorted({*samples, received_ms, restart_ms}):
+        if at_ms < START_MS:
+            continue
+        told += ward.tick(at_ms)
+        if (sample := samples.get(at_ms)) is not None:
+            ward.offer(sample, at_ms, digest_of(sample))
+        if ack is not None and at_ms == received_ms:
+            verdict = ward.offer(ack, received_ms, 1)
+        if at_ms == restart_ms:
+            kept, ward = json.dumps(ward.snapshot()), new_ward()
+            ward.restore(json.loads(kept))
+    told += ward.tick(START_MS + LENGTH_MS)
+    return [change for change in told if change.rule.id == "MAP-LOW"], verdict
+
+
+def new_ward() -> Ward:
+    ward = Ward(rules(), site().core_terms(), site().core_limits())
+    ward.tick(START_MS)
+    return ward
+
+
+def escalation() -> Change:
+    started, escalated = lived()[0]
+    assert (started.phase, escalated.phase) == (Phase.START, Phase.ESCALATE)
+    return escalated
+
+
+def acknowledging(escalated: Change, given_after_ms: int) -> Acknowledged:
+    return Acknowledged(escalated.time_ms + given_after_ms, "station-1", escalated.alert_id, "rn")
+
+
+@pytest.mark.parametrize("given_after_ms", [-BETWEEN_MS, 0, BETWEEN_MS, HOLD_BACK_MS - 1])
+def test_what_was_not_told_yet_is_not_acknowledged(given_after_ms: int) -> None:
+    """It comes before the escalation is judged, and so is taken; the higher priority stays unacknowledged."""
+    escalated = escalation()
+    ack = acknowledging(escalated, given_after_ms)
+    told, verdict = lived(ack, ack.time_ms)
+    assert verdict is Taken.ACCEPTED
+    assert (told[-1].priority, told[-1].state) == (Priority.HIGH, AlertState.ACTIVE)
+
+
+@pytest.mark.parametrize("given_after_ms", [-BETWEEN_MS, BETWEEN_MS, HOLD_BACK_MS - 1])
+@pytest.mark.parametrize("late_ms", [HOLD_BACK_MS, 60_000])
+def test_one_that_comes_late_means_no_more_than_in_time(given_after_ms: int, late_ms: int) -> None:
+    """The escalation is told by then, but whoever gave it had not been told: refused, and so shown."""
+    escalated = escalation()
+    ack = acknowledging(escalated, given_after_ms)
+    received_ms = max(ack.time_ms, escalated.time_ms) + late_ms
+    told, verdict = lived(ack, received_ms)
+    assert verdict is Reason.ACK_OUTDATED
+    assert (told[-1].priority, told[-1].state) == (Priority.HIGH, AlertState.ACTIVE)
+
+
+def test_what_was_told_is_acknowledged() -> None:
+    escalated = escalation()
+    ack = acknowledging(escalated, HOLD_BACK_MS)
+    told, verdict = lived(ack, ack.time_ms)
+    assert verdict is Taken.ACCEPTED
+    assert (told[-1].priority, told[-1].state) == (Priority.HIGH, AlertState.ACKNOWLEDGED)
+    assert told[-1].acknowledged_ms == ack.time_ms
+
+
+def test_a_stations_fast_clock_gains_nothing() -> None:
+    """Dated to when the escalation is told, received before that: nobody can have seen it."""
+    escalated = escalation()
+    ack = acknowledging(escalated, HOLD_BACK_MS)
+    told, _ = lived(ack, escalated.time_ms + BETWEEN_MS)
+    assert (told[-1].priority, told[-1].state) == (Priority.HIGH, AlertState.ACTIVE)
+
+
+@pytest.mark.parametrize("given_after_ms", [-BETWEEN_MS, BETWEEN_MS, HOLD_BACK_MS])
+def test_a_restart_while_it_is_held_changes_nothing(given_after_ms: int) -> None:
+    """Snapshot and restore with the acknowledgement between its receipt and its time."""
+    ack = acknowledging(escalation(), given_after_ms)
+    assert lived(ack, ack.time_ms, ack.time_ms)[0] == lived(ack, ack.time_ms)[0]
