@@ -21,8 +21,7 @@ class TechMapLost:
 
 def judge(chart: Chart, p: TechMapLost) -> Judgement:
     low_ms, first_ms = chart.pressure.loss_ms(chart.terms.map_lost_ms), chart.pressure.first_ms
-    last_ms = chart.pressure.cadence.last_ms
-    unwatched_ms = chart.unwatched_ms(first_ms if last_ms is None else last_ms)
+    unwatched_ms = chart.unwatched_ms(silent_since_ms(chart))
     back = negated(chart.map_silent_for(low_ms, first_ms))
     return Judgement(
         levels=(
@@ -37,13 +36,20 @@ def judge(chart: Chart, p: TechMapLost) -> Judgement:
     )
 
 
-def word(chart: Chart, p: TechMapLost, alert: Alert) -> Wording:
+def silent_since_ms(chart: Chart) -> int | None:
+    """The last valid MAP, or where there never was one the first sample of any kind."""
     last_ms = chart.pressure.cadence.last_ms
-    age_s = None if last_ms is None else (chart.now_ms - last_ms) / 1000
+    return chart.pressure.first_ms if last_ms is None else last_ms
+
+
+def word(chart: Chart, p: TechMapLost, alert: Alert) -> Wording:
+    since_ms = silent_since_ms(chart)
+    assert since_ms is not None, "what was never heard is not lost"
+    age_s = (chart.now_ms - since_ms) / 1000
     low_ms = chart.pressure.loss_ms(chart.terms.map_lost_ms)
     limit_s = (max(low_ms, ms(p.medium_s)) if alert.priority is Priority.MEDIUM else low_ms) / 1000
     return Wording(
-        text=f"No valid MAP for {minutes(age_s or 0)}",
+        text=f"No valid MAP for {minutes(age_s)}",
         advice="Check monitor, transducer and network; until then pressure alarms cannot be judged.",
         figure="a valid MAP came",
         value=age_s,
