@@ -99,10 +99,10 @@ CLEARING = {
     (Stage.CLEARING, Sign.DUE): Stage.QUIET,
     (Stage.LATCHED, Sign.NOTHING): Stage.ACTIVE,
     (Stage.LATCHED, Sign.MET): Stage.LATCHED,
-    (Stage.LATCHED, Sign.DUE): Stage.LATCHED,
+    (Stage.LATCHED, Sign.DUE): Stage.QUIET,
 }
 """Open, by what the clear condition says; a latching alert goes to LATCHED where this says QUIET,
-unless it was acknowledged."""
+or stays there, unless it was acknowledged or what clears it unlatches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ CLEARED = [
     (Stage.CLEARING, Sign.DUE, Stage.QUIET, Phase.END),
     (Stage.LATCHED, Sign.NOTHING, Stage.ACTIVE, Phase.UPDATE),
     (Stage.LATCHED, Sign.MET, Stage.LATCHED, None),
-    (Stage.LATCHED, Sign.DUE, Stage.LATCHED, None),
+    (Stage.LATCHED, Sign.DUE, Stage.QUIET, Phase.END),
 ]
 
 
@@ -525,3 +525,5 @@ def test_another_way_to_clear_latches_it_while_the_one_that_unlatches_waits() ->
     alert = opened(both(MET, NOT_MET))
     assert step(alert, T + 1, both(NOT_MET, MET), latches=True) is Phase.UPDATE
     assert alert.stage is Stage.LATCHED
+    assert step(alert, T + WAIT_MS, both(NOT_MET, MET), latches=True) is None
+    assert step(alert, T + 1 + WAIT_MS, both(NOT_MET, MET), latches=True) is Phase.END
