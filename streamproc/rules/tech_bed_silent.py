@@ -32,7 +32,7 @@ def never_heard(chart: Chart, after_s: int, unwatched_ms: int = 0) -> Finding:
         told = "not expected" if chart.stay_heard_ms is None else "heard"
         return found("never heard", False, value=told, limit=after_s, unit="s", saw=BED)
     due_ms = chart.waiting_since_ms + ms(after_s) + unwatched_ms
-    waited_s = (chart.now_ms - chart.waiting_since_ms) / 1000
+    waited_s = max(0, chart.now_ms - chart.waiting_since_ms) / 1000  # a bed is judged up to the hold-back
     silent = chart.now_ms >= due_ms
     until_ms = NEVER if silent else due_ms
     return found("never heard", silent, until_ms, value=waited_s, limit=after_s, unit="s", saw=BED)

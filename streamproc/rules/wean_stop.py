@@ -59,6 +59,8 @@ def stopped_abruptly(chart: Chart, p: WeanStop) -> Finding:
     stop, alert = chart.norepinephrine.stop, chart.alert("WEAN-STOP")
     limit, unit = p.from_mcg_per_kg_min, "ug/kg/min"
     dealt_with = stop is not None and not alert.open and stop.at_ms <= alert.detected_ms
+    if stop is None and chart.course.ended_ms is not None:
+        return unknown("stopped abruptly", "the dose before the stop was never known", saw=DOSE)
     if stop is None or dealt_with:
         told = "no stop" if stop is None else "dealt with"
         return found("stopped abruptly", False, value=told, limit=limit, unit=unit, saw=DOSE)
