@@ -23,7 +23,7 @@ from typing import Protocol, Self, TypeVar
 import structlog
 
 from streamproc.shell.machine import REAL, Databases, to_read
-from streamproc.shell.write_ahead import LogFile, note_damage, noted_damage, read_log
+from streamproc.shell.write_ahead import LogFile, damage_of, note_damage, noted_damage, read_log
 
 JOURNAL = "journal.db"
 """Its file in the state folder."""
@@ -497,6 +497,8 @@ def read_only(path: Path | str) -> Iterator[JournalView]:
             ).fetchone()
         except sqlite3.Error as error:
             raise JournalFailed(f"{path}: {error}") from error
+        if (damage := damage_of(path)) is not None:
+            raise JournalCorrupt((last or 0) + 1, damage)
         yield JournalView(database, first or 1, last or 0)
 
 

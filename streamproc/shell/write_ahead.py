@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 import struct
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,11 +20,15 @@ _HEADER = struct.Struct(">8I")
 """Magic, version, page size, checkpoint number, two salts, two checksums."""
 _FRAME = struct.Struct(">4I8x")
 """Page, size of the database after a commit or 0, two salts; two checksums follow, then the page."""
+_SUMMED_OF_FRAME = 8
+_SUMS = struct.Struct(">2I")
 _MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
 """The two kinds of log, by the order of bytes in which checksums are computed."""
 _WORD = 0xFFFFFFFF
 _LIKELY_PAGE_BYTES = 4096
 _TORN_AT_MOST = 1
+_LOOKS, _BETWEEN_LOOKS_S = 3, 0.1
+"""Damage stays; what somebody was just writing is whole at the next look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +87,52 @@ def _read_frames(file: BinaryIO, page_bytes: int, salts: list[int] | None) -> Lo
     return LogFile(salts is not None, tuple(commits), tuple(pages))
 
 
+def damage_of(path: Path) -> str | None:
+    """What is wrong with the log of a database that somebody may be writing to now."""
+    for look in range(_LOOKS):
+        if look:
+            time.sleep(_BETWEEN_LOOKS_S)
+        if (damage := read_log(path).damage(_frames_sound(path))) is None:
+            return None
+    return damage
+
+
+def _frames_sound(path: Path) -> int:
+    """How many frames SQLite will take: up to the first whose checksum does not fit."""
+    try:
+        log = _beside(path, "-wal").read_bytes()
+    except FileNotFoundError:
+        return 0
+    if len(log) < _HEADER.size or not _is_sound(log[: _HEADER.size]):
+        return 0
+    magic, _, page_bytes, _, *salts, one, other = _HEADER.unpack_from(log)
+    order, sums, taken, at = _MAGIC[magic], (one, other), 0, _HEADER.size
+    while at + _FRAME.size + page_bytes <= len(log):
+        page_at = at + _FRAME.size
+        sums = _summed(order, log[at : at + _SUMMED_OF_FRAME], sums)
+        sums = _summed(order, log[page_at : page_at + page_bytes], sums)
+        ours = list(_FRAME.unpack_from(log, at)[2:]) == salts
+        if not ours or sums != _SUMS.unpack_from(log, page_at - _SUMS.size):
+            break
+        taken, at = taken + 1, page_at + page_bytes
+    return taken
+
+
 def _is_sound(head: bytes) -> bool:
     """Whether the head's own checksum fits."""
     magic, *_ = _HEADER.unpack(head)
     order = _MAGIC.get(magic)
-    if order is None:
-        return False
-    words = struct.unpack(f"{order}6I", head[:24])
-    one = other = 0
-    for first, second in zip(words[::2], words[1::2], strict=True):
+    return order is not None and _summed(order, head[:24], (0, 0)) == _HEADER.unpack(head)[6:]
+
+
+def _summed(order: str, content: bytes, sums: tuple[int, int]) -> tuple[int, int]:
+    """The running checksums with some more content."""
+    one, other = sums
+    words = iter(struct.unpack(f"{order}{len(content) // 4}I", content))
+    for first, second in zip(words, words, strict=True):
         one = (one + first + other) & _WORD
         other = (other + second + one) & _WORD
-    return (one, other) == _HEADER.unpack(head)[6:]
+    return one, other
 
 
 def note_damage(journal: Path, damage: str) -> None:

@@ -317,9 +317,13 @@ async def test_a_log_whose_commit_has_lost_its_end_is_refused_unless_it_was_the_
         file.seek(32 + (end - 1) * (24 + 4096) + 4)
         file.write(bytes(4))
     if flipped == 1:  # nothing tells it from a commit that was torn
+        with read_only(crashed) as view:
+            assert view.position == 7
         async with SqliteJournal(crashed) as journal:
             assert journal.position == 7
         return
+    with pytest.raises(JournalCorrupt, match="write-ahead log is damaged"), read_only(crashed):
+        pass  # nobody has started on it yet
     for _ in range(2):  # SQLite removes the log that was refused: what it leaves must not pass for sound
         with pytest.raises(JournalCorrupt, match="write-ahead log is damaged"):
             SqliteJournal(crashed)
@@ -338,6 +342,21 @@ async def test_a_log_without_its_database_is_refused_at_every_start(path: Path, 
     for _ in range(2):
         with pytest.raises(JournalCorrupt, match="commits stand behind the damage"):
             SqliteJournal(crashed)
+
+
+async def test_a_log_that_is_being_written_is_no_damaged_one(path: Path) -> None:
+    """Whoever looks while the service writes takes nothing half written for damage."""
+    async with SqliteJournal(path) as journal:
+        for number in range(1, 200):
+            writing = asyncio.create_task(journal.append(number, [replace(MESSAGE, payload=b"x" * 9000)]))
+            if number % 20 == 0:
+                await asyncio.to_thread(seen, path, number - 1)
+            await writing
+
+
+def seen(path: Path, at_least: int) -> None:
+    with read_only(path) as view:
+        assert view.position >= at_least
 
 
 def overwrite_the_third_quarter(path: Path) -> None:
