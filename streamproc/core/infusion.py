@@ -188,6 +188,7 @@ class Infusions:
         before = channel.status
         if status.time_ms < before.time_ms:
             self._follow(status)
+            self._make_way(status, before.drug)
             return
         channel.status = status
         if not channel.lost and status.delivers_as(before):
@@ -200,6 +201,14 @@ class Infusions:
         if before.drug != status.drug:
             self._deliver(before.drug, status.channel, status.time_ms, NOTHING)
         self._follow(status)
+
+    def _make_way(self, late: PumpStatus, drug: str) -> None:
+        """A late report of another drug than the channel's present one ends where that one goes on."""
+        if late.drug == drug:
+            return
+        newest_ms = self.channels[late.channel].status.time_ms
+        begins = [s.since_ms for s in self.delivery(drug).channels[late.channel] if s.since_ms > late.time_ms]
+        self._deliver(late.drug, late.channel, min(begins, default=newest_ms), NOTHING)
 
     def weigh(self, weight_kg: float | None, time_ms: int) -> None:
         """From now on the patient's weight is this; the past is not computed again."""

@@ -370,3 +370,24 @@ def test_an_alarm_that_a_report_carries_is_no_change_of_dose() -> None:
     tell(pumps, status, replace(status, time_ms=5_000, alarms=("MDC_EVT_FLUID_LINE_OCCL",)))
     assert doses(pumps) == [(0, nano("0.1"))]
     assert pumps.channels["1"].status.alarms == ("MDC_EVT_FLUID_LINE_OCCL",)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_late_report_of_the_drug_before_this_one_does_not_flow_on(known: bool) -> None:
+    """Channel 1 gives epinephrine by now; that it gave norepinephrine first is heard of too late."""
+    pumps = infusions()
+    if known:
+        tell(pumps, report(0.1, at_ms=0))
+    tell(pumps, report(0.3, at_ms=10_000, drug="epinephrine"))
+    tell(pumps, report(0.3, at_ms=20_000, drug="epinephrine"), report(0.2, at_ms=5_000))
+    assert present(pumps).per_kg_nano == 0
+    late = [(0, nano("0.1"))] if known else []
+    assert doses(pumps) == [*late, (5_000, nano("0.2")), (10_000, 0)]
+    assert present(pumps, "epinephrine").per_kg_nano == nano("0.3")
+
+
+def test_a_late_report_of_a_drug_in_the_midst_of_another_ends_with_the_next_word() -> None:
+    pumps = infusions()
+    tell(pumps, *[report(0.3, at_ms=at_ms, drug="epinephrine") for at_ms in (0, 10_000, 20_000)])
+    tell(pumps, report(0.2, at_ms=15_000))
+    assert doses(pumps) == [(15_000, nano("0.2")), (20_000, 0)]
