@@ -153,7 +153,7 @@ class Chart:
             value = trend.now(self.now_ms)
             if value is not None and value < self.target_milli:
                 held_until_ms = min(now_ms, trend.holds_until(self.now_ms))
-                self.below_target_ms += max(0, held_until_ms - self.now_ms)
+                self.below_target_ms += held_until_ms - self.now_ms
         self.now_ms = now_ms
 
     def take_map(self, sample: MapSample) -> int:
@@ -367,11 +367,9 @@ class Chart:
         return found("on norepinephrine", value > 0, value=value, limit=0, unit="ug/kg/min", saw=DOSE)
 
     def on_vasopressor(self) -> Finding:
-        """Whether norepinephrine flows, or a channel of it last reported `infusing`."""
-        dose = self.dose
-        flows = dose is not None and bool(dose.per_min_nano or dose.per_kg_nano)
-        running = bool(self.infusions.running(self.terms.titrated_drug))
-        return found("on vasopressor", flows or running, value=RUNS[flows or running], saw=DOSE)
+        """Whether a channel of norepinephrine last reported `infusing`."""
+        runs = bool(self.infusions.running(self.terms.titrated_drug))
+        return found("on vasopressor", runs, value=RUNS[runs], saw=DOSE)
 
     def mean_systolic_below(self, limit_milli: int, window_s: int) -> Finding:
         """Whether the time-weighted mean systolic pressure of the window is below the limit."""
@@ -493,10 +491,8 @@ class Chart:
         return found(name, holds, value=amount / NANO, limit=limit, unit=unit, saw=saw)
 
     def infuses(self, drug: str) -> Finding:
-        """Whether a drug flows, or a pump of it last reported `infusing`."""
-        dose = self.infusions.dose(drug)
-        flows = dose is not None and bool(dose.per_min_nano or dose.per_kg_nano)
-        runs = flows or bool(self.infusions.running(drug))
+        """Whether a pump of a drug last reported `infusing`."""
+        runs = bool(self.infusions.running(drug))
         return found(f"{drug} infuses", runs, value=RUNS[runs], saw=sight(Of.DOSE, drug))
 
     def under_way(self, drug: str) -> Finding:
