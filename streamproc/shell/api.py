@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from streamproc.core.ward import Ward
+from streamproc.shell.feed import FeedDamaged
 from streamproc.shell.handed_in import NotTaken
 from streamproc.shell.journal import JournalCorrupt, JournalFailed
 from streamproc.wire import Reason, Rejected, encode, strict_json
@@ -30,6 +31,8 @@ ACK_BYTES = 16_384
 """As much as the contract allows for any message."""
 NOT_COUNTED = {Reason.UNKNOWN_ALERT: 404, Reason.ACK_OUTDATED: 409}
 """Well said, but no word on an alert that is open; all else is 400."""
+UNREADABLE = (FeedDamaged, JournalCorrupt, JournalFailed)
+"""What is on disk is not what was written there, or can't be read."""
 JSON = "application/json"
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -70,7 +73,7 @@ def routes(feed: Feed) -> list[Route]:
                 return await answer(request)
             except Wrong as wrong:
                 return JSONResponse({"wrong": str(wrong)}, wrong.status)
-            except (JournalCorrupt, JournalFailed) as failure:
+            except UNREADABLE as failure:
                 return JSONResponse({"wrong": str(failure)}, 503)
 
         return guarded
@@ -190,10 +193,16 @@ async def _followed(feed: Feed, after: int) -> AsyncIterator[bytes]:
     It ends, saying why, where nothing new can come: silence would look like a quiet ward."""
     quiet = 0
     while feed.running:
-        if (why := feed.standing_still) is not None:
+        why = feed.standing_still
+        found: Sequence[tuple[int, bytes]] = ()
+        if why is None and feed.ward.feed_seq > after:
+            try:
+                found = await feed.events(after, EVENTS_AT_ONCE)
+            except UNREADABLE as failure:
+                why = str(failure)
+        if why is not None:
             yield b"event: standing-still\ndata: %s\n\n" % strict_json.compact({"wrong": why})
             return
-        found = await feed.events(after, EVENTS_AT_ONCE) if feed.ward.feed_seq > after else []
         for after, event in found:
             yield b"id: %d\ndata: %s\n\n" % (after, event)
         quiet = 0 if found else quiet + 1

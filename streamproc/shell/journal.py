@@ -17,11 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
 import structlog
 
+from streamproc.shell.feed import Event, Told, read_skipped, sealed, unbroken, unsealed
 from streamproc.shell.machine import REAL, Databases, to_read
 from streamproc.shell.write_ahead import LogFile, damage_of, note_damage, noted_damage, read_log
 
@@ -29,7 +31,9 @@ JOURNAL = "journal.db"
 """Its file in the state folder."""
 FORGOTTEN_MARK = "feed_forgotten"
 """Up to which number of the feed its events are no longer kept."""
-SCHEMA_VERSION = 3
+SKIPPED_MARK = "feed_skipped"
+"""Which numbers of the feed another program may have given out, and none of ours has."""
+SCHEMA_VERSION = 4
 _APPLICATION_ID = 0x57415244
 _FRAMES_VERSION = 1
 _SNAPSHOT_VERSION = 3
@@ -49,7 +53,9 @@ _RETAINED = 1
 _SCHEMA = """
 CREATE TABLE batch (position INTEGER PRIMARY KEY, received_ms INTEGER NOT NULL, frames BLOB NOT NULL);
 CREATE TABLE mark (name TEXT PRIMARY KEY, value NOT NULL, checksum INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE event (feed_seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE event (
+    feed_seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, payload BLOB NOT NULL, checksum INTEGER NOT NULL
+);
 CREATE TABLE snapshot (
     position INTEGER PRIMARY KEY, version INTEGER NOT NULL, base INTEGER, parts INTEGER NOT NULL,
     checksum INTEGER NOT NULL
@@ -65,6 +71,9 @@ _READ = (
 _RECEIVED_AT = "SELECT received_ms FROM batch WHERE position = ?"
 _SET_MARK = "INSERT OR REPLACE INTO mark VALUES (?, ?, ?)"
 
+_EVENTS = (
+    "SELECT feed_seq, time_ms, payload, checksum FROM event WHERE feed_seq > ? ORDER BY feed_seq LIMIT ?"
+)
 _OLD_EVENTS = (
     "SELECT max(feed_seq) FROM (SELECT feed_seq, time_ms FROM event ORDER BY feed_seq LIMIT ?)"
     " WHERE time_ms < ?"
@@ -78,8 +87,6 @@ _FORGET_SNAPSHOTS = (
 _FORGET_PARTS = "DELETE FROM part WHERE position NOT IN (SELECT position FROM snapshot)"
 
 Mark = str | int
-Event = tuple[int, int, bytes]
-"""An event of the feed: its number, its time in ms, and the payload as it is published."""
 _T = TypeVar("_T")
 _log = structlog.stdlib.get_logger()
 
@@ -284,7 +291,7 @@ class SqliteJournal:
         with self._commit() as database:
             database.execute("INSERT INTO batch VALUES (?, ?, ?)", (position, received_ms, frames))
             _set_marks(database, marks)
-            database.executemany("INSERT OR REPLACE INTO event VALUES (?, ?, ?)", events)
+            database.executemany("INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?)", map(sealed, events))
         self._position = position
         return position
 
@@ -323,13 +330,18 @@ class SqliteJournal:
                     beyond = middle
         return first
 
-    def events(self, after: int, limit: int) -> list[tuple[int, bytes]]:
-        """The feed's durable events after a number, in order; from any thread."""
+    def events(self, after: int, limit: int, newest: Sequence[Told], last_seq: int) -> list[Told]:
+        """The feed after a number (0: all that is kept) up to its last one, in order; from any thread.
+
+        `newest` are those that are not durable yet. Raises `FeedDamaged` if one is damaged or missing."""
         with self._reading() as database:
-            return database.execute(
-                "SELECT feed_seq, payload FROM event WHERE feed_seq > ? ORDER BY feed_seq LIMIT ?",
-                (after, limit),
-            ).fetchall()
+            database.isolation_level = None
+            database.execute("BEGIN")  # marks and events as of one moment
+            after = after or int(_mark(database, FORGOTTEN_MARK, self._position) or 0)
+            skipped = read_skipped(_mark(database, SKIPPED_MARK, self._position))
+            database.text_factory = bytes  # what damage has turned into text is still to reach the checksum
+            rows = database.execute(_EVENTS, (after, limit)).fetchall()
+        return list(islice(unbroken(after, unsealed(rows), newest, last_seq, skipped), limit))
 
     async def forget_events_before(self, time_ms: int) -> None:
         """Remove the events of the feed that are older than this; they are the first of it."""
@@ -351,13 +363,7 @@ class SqliteJournal:
         """A small durable fact, such as how far the feed has been acknowledged; damage raises
         `JournalCorrupt`."""
         with self._reading() as database:
-            row = database.execute("SELECT value, checksum FROM mark WHERE name = ?", (name,)).fetchone()
-        if row is None:
-            return None
-        if row[1] != _mark_checksum(name, row[0]):
-            raise JournalCorrupt(self._position, f"the checksum of mark {name} does not match")
-        value: Mark = row[0]
-        return value
+            return _mark(database, name, self._position)
 
     async def set_marks(self, marks: Mapping[str, Mark]) -> None:
         """Set these, in a commit of their own."""
@@ -557,6 +563,16 @@ def _rows(database: sqlite3.Connection, expected: int, last: int) -> Iterator[tu
         raise JournalCorrupt(expected, str(error)) from error
     if expected == begun:
         raise JournalCorrupt(expected, f"missing, the last should be {last}")
+
+
+def _mark(database: sqlite3.Connection, name: str, position: int) -> Mark | None:
+    row = database.execute("SELECT value, checksum FROM mark WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        return None
+    if row[1] != _mark_checksum(name, row[0]):
+        raise JournalCorrupt(position, f"the checksum of mark {name} does not match")
+    value: Mark = row[0]
+    return value
 
 
 def _set_marks(database: sqlite3.Connection, marks: Mapping[str, Mark]) -> None:

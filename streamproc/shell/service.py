@@ -29,11 +29,13 @@ from streamproc.core.ward import Ward
 from streamproc.rules import RULES
 from streamproc.shell import snapshot
 from streamproc.shell.clock import Clock, clock_from, telemetry_of
+from streamproc.shell.feed import FeedDamaged, with_skipped
 from streamproc.shell.handed_in import HandedIn
 from streamproc.shell.intake import Intake, topics_from
 from streamproc.shell.journal import (
     FORGOTTEN_MARK,
     JOURNAL,
+    SKIPPED_MARK,
     Batch,
     JournalCorrupt,
     JournalFailed,
@@ -207,11 +209,13 @@ class Service:
         return [one for one in self.outbox.shown.values() if json.loads(one)["data"]["alert_id"] in names]
 
     async def events(self, after: int, limit: int) -> list[tuple[int, bytes]]:
-        """The feed after a number, as far as it is kept."""
-        newest = [(seq, payload) for seq, _, payload in self.outbox.unkept if seq > after]
-        kept = await asyncio.to_thread(self.journal.events, after, limit)
-        last = kept[-1][0] if kept else after
-        return (kept + [event for event in newest if event[0] > last])[:limit]
+        """The feed after a number, 0 for all that is kept; damage is said, and never passed over."""
+        newest = [(seq, payload) for seq, _, payload in self.outbox.unkept]
+        try:
+            return await asyncio.to_thread(self.journal.events, after, limit, newest, self.ward.feed_seq)
+        except FeedDamaged as damage:
+            _log.error("feed_found_damaged", reason=str(damage))
+            raise
 
     async def forgotten_events(self) -> int:
         """The number of the feed up to which its events are no longer kept."""
@@ -282,8 +286,9 @@ class Service:
             messages = [*told, *messages]
             numbered_seq = self.ward.feed_seq + NUMBERS_AHEAD
             marks = self._marks(numbered_seq)
-            events, self.outbox.unkept = self.outbox.unkept, []
+            events = list(self.outbox.unkept)
             position = await self.journal.append(now_ms, messages, marks, events)
+            del self.outbox.unkept[: len(events)]  # not before: who asks meanwhile misses none
             self.meters.commit.observe(self.machine.steady_s() - started_s)
             self._committed, self.outbox.numbered_seq = True, numbered_seq
             self.connection.acknowledge(deliveries)
@@ -375,7 +380,8 @@ class Service:
         if isinstance(mark, int):
             self.outbox.delivered_up_to(mark)
         self.journal.mark(FORGOTTEN_MARK)  # a damaged one is refused now, not when somebody asks for the feed
-        self._number_anew_if_program_changed()
+        self.journal.mark(SKIPPED_MARK)
+        await self._number_anew_if_program_changed()
         replayed = messages = 0
         for batch in self.journal.read(position + 1):
             self._apply_again(batch)
@@ -401,7 +407,7 @@ class Service:
             wrong = f"state.dir {self.settings.state.dir} is that of instance {theirs}, not of {ours}"
             raise JournalFailed(f"{wrong}; right would be the same instance, or another state.dir")
 
-    def _number_anew_if_program_changed(self) -> None:
+    async def _number_anew_if_program_changed(self) -> None:
         """Another program makes other events of the same journal: they must not hide behind the old numbers.
 
         What the suffix gives is announced again, above all that may have been given out before."""
@@ -409,6 +415,9 @@ class Service:
         if then is None or then == program() or not isinstance(numbered, int):
             return
         _log.warning("program_changed", then=then, now=program(), feed_goes_on_after=numbered)
+        skipped, forgotten = self.journal.mark(SKIPPED_MARK), self.journal.mark(FORGOTTEN_MARK)
+        stretches = with_skipped(skipped, self.ward.feed_seq + 1, numbered, forgotten)
+        await self.journal.set_marks({SKIPPED_MARK: stretches})
         self.outbox.skip(self.ward.feed_seq, numbered)
         self.ward.feed_seq = numbered
 

@@ -99,6 +99,24 @@ async def test_what_cannot_be_rebuilt_is_refused_and_said(
     assert (await processor.said("service_failed"))["why"] == why
 
 
+async def test_a_damaged_event_of_the_kept_feed_is_said_and_never_passed_over(
+    mosquitto: Any, new_processor: StartProcessor
+) -> None:
+    """503 with the number to go on from; a stream ends and says the same; what stands behind it is told."""
+    processor = new_processor(mosquitto.port, *QUICK)
+    await with_an_open_alert(processor, mosquitto.port)
+    change(processor, "UPDATE event SET payload = replace(payload, 'start', 'stars') WHERE feed_seq = 1")
+    await (await processor.start()).ready()
+    why = "event 1 of the feed that is kept, damaged or missing; right would be after=1"
+    status, text = await processor.get("/api/v1/alerts?after=0")
+    assert (status, why in text) == (503, True)
+    await processor.said("feed_found_damaged")
+    status, text = await processor.get("/api/v1/alerts/stream?after=0")
+    assert (status, text.startswith("event: standing-still"), why in text) == (200, True, True)
+    status, text = await processor.get("/api/v1/alerts?after=1")
+    assert (status, '"next":1' in text) == (200, False)
+
+
 def series(metrics: Metrics) -> int:
     """How many there are, but for what each scrape may add for the first time."""
     return len([name for name, _ in metrics.samples if not name.startswith("streamproc_alerts_total")])
