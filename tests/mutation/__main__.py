@@ -51,7 +51,7 @@ def main() -> None:
     print(f"{len(mutants)} mutants, {len(due)} of them to try", flush=True)
     SETTINGS["most_s"] = asked.most
     if due:
-        _share_out(due, _survey(modules, asked.survey, asked.processes), asked.quick, asked.processes)
+        _share_out(due, _survey(modules, asked.survey, asked.processes), asked)
     _say(mutants)
 
 
@@ -70,6 +70,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("module", nargs="*", help="map_low, core/trend, rules; without one: core and rules")
     parser.add_argument("--again", action="store_true", help="try those that were killed before as well")
     parser.add_argument("--quick", action="store_true", help="leave out what needs an import of its own")
+    parser.add_argument("--imports", action="store_true", help="try only what needs an import of its own")
     parser.add_argument("--survey", action="store_true", help="see anew what runs these modules' lines")
     parser.add_argument("--processes", type=int, default=SETTINGS["processes"])
     parser.add_argument(
@@ -117,13 +118,13 @@ def _survey(modules: list[str], anew: bool, processes: int) -> Survey:
     return whole
 
 
-def _share_out(due: list[Mutant], survey: Survey, quick: bool, processes: int) -> None:
+def _share_out(due: list[Mutant], survey: Survey, asked: argparse.Namespace) -> None:
     """Have each process try its share."""
     children = []
-    for number in range(processes):
+    for number in range(asked.processes):
         child = os.fork()
         if not child:
-            os._exit(_try_all(due[number::processes], survey, quick))
+            os._exit(_try_all(due[number :: asked.processes], survey, asked))
         children.append(child)
     failed = [status for _, status in map(lambda child: os.waitpid(child, 0), children) if status]
     print(file=sys.stderr)
@@ -131,7 +132,7 @@ def _share_out(due: list[Mutant], survey: Survey, quick: bool, processes: int) -
         sys.exit(f"a process ended early; {DEBUG}=1 shows why")
 
 
-def _try_all(due: Iterable[Mutant], survey: Survey, quick: bool) -> int:
+def _try_all(due: Iterable[Mutant], survey: Survey, asked: argparse.Namespace) -> int:
     """Those that need an import of their own first, before this process imports the processor."""
     at_import, grafts, imports = set(survey.at_import), [], []
     for mutant in due:
@@ -143,16 +144,9 @@ def _try_all(due: Iterable[Mutant], survey: Survey, quick: bool) -> int:
             imports.append(mutant)
     if not os.environ.get(DEBUG):
         os.dup2(os.open(os.devnull, os.O_RDWR), sys.stdout.fileno())
-    for mutant in [] if quick else imports:
-        _told(mutant, try_import(mutant, _tests_of_file(mutant, survey), survey))
-    return session(Judge(grafts, survey, _told), SETTINGS["tests"])
-
-
-def _tests_of_file(mutant: Mutant, survey: Survey) -> list[str]:
-    """The tests that run anything of a file, or all where none does."""
-    return survey.tests_of(marks_of(mutant.path)) or sorted(
-        survey.seconds, key=lambda test: survey.seconds[test]
-    )
+    for mutant in [] if asked.quick else imports:
+        _told(mutant, try_import(mutant, survey.tests_of_import(mutant), survey))
+    return 0 if asked.imports else session(Judge(grafts, survey, _told), SETTINGS["tests"])
 
 
 if __name__ == "__main__":

@@ -105,6 +105,25 @@ def marks_of(path: str) -> tuple[str, ...]:
     return tuple(marks)
 
 
+def marks_of_users(mutant: Mutant) -> set[str]:
+    """The lines of all modules that speak of what a mutant's line names: a constant, a field, a bit."""
+    named = re.match(r"(\w+)(:| =)", mutant.before)
+    if named is None or named[1] == "def":
+        return set()
+    return {
+        mark
+        for folder in SETTINGS["modules"]
+        for path in sorted((ROOT / folder).glob("*.py"))
+        for mark, line in zip(marks_of(str(path.relative_to(ROOT))), _lines(path), strict=True)
+        if re.search(rf"\b{named[1]}\b", line)
+    }
+
+
+@cache
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
 def _changes(original: str) -> Iterator[tuple[int, str, str]]:
     """(line, operator, source) of each change that the operators in force make outside of annotations."""
     tree, unread = get_ast(original), _annotations(original)

@@ -11,9 +11,9 @@ import pytest
 
 from streamproc.rules.wean_ready import WeanReady, next_dose
 from tests.mutation.graft import changed_functions, graft, import_instead, living_functions
-from tests.mutation.mutant import Mutant, mutants_of
+from tests.mutation.mutant import SETTINGS, Mutant, marks_of, mutants_of
 from tests.mutation.report import write_report
-from tests.mutation.trial import end_fork, start_fork, tell
+from tests.mutation.trial import Survey, end_fork, start_fork, tell
 
 FILE = "streamproc/rules/wean_ready.py"
 FLOOR = "return lower if lower >= p.floor_mcg_per_kg_min else 0.0"
@@ -74,6 +74,33 @@ def test_what_only_an_import_runs_is_imported(mutants: list[Mutant]) -> None:
 
     assert told is not None
     assert told != int(RULE.reads)
+
+
+def test_a_constant_is_tried_by_its_modules_own_tests_and_by_those_that_run_what_uses_it() -> None:
+    """`MOST_DEVICES` of bed.py bounds whose sequence is followed."""
+    path = "streamproc/core/bed.py"
+    lines = list(
+        zip((Path(__file__).parents[2] / path).read_text().splitlines(), marks_of(path), strict=True)
+    )
+    follows = next(mark for line, mark in lines if "> MOST_DEVICES" in line)
+    runs = {
+        "tests/a.py::follows": [follows],
+        "tests/a.py::other": [lines[0][1]],
+        "tests/test_bed.py::own": [],
+    }
+    survey = Survey(seconds=dict.fromkeys(runs, 0.1), runs=runs)
+    most_devices = next(each for each in mutants_of(path) if each.before.startswith("MOST_DEVICES ="))
+    assert changed_functions(most_devices) is None
+    assert survey.tests_of_import(most_devices) == ["tests/test_bed.py::own", "tests/a.py::follows"]
+
+
+def test_the_first_test_is_run_and_of_the_others_what_there_is_time_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(SETTINGS, "most_s", 3.0)
+    survey = Survey(seconds={"long": 9.0, "short": 1.0, "middle": 2.0, "other": 1.0})
+    assert list(survey.within_time(["long", "short"])) == ["long"]
+    assert list(survey.within_time(["short", "long", "middle", "other"])) == ["short", "middle"]
 
 
 def test_a_trial_that_dies_tells_nothing() -> None:

@@ -30,7 +30,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from tests.mutation.graft import graft, import_instead, lines_of, living_functions, place_of
-from tests.mutation.mutant import ROOT, SETTINGS, Mutant, marks_of
+from tests.mutation.mutant import ROOT, SETTINGS, Mutant, marks_of, marks_of_users
 
 LEAST_CPU_S = 2.0
 TIMES_THE_USUAL = 10
@@ -66,6 +66,25 @@ class Survey:
         marks = marks_of(mutant.path)
         numbers = {number for function in functions for number in lines_of(function)}
         return self.tests_of([marks[mutant.line - 1]]) or self.tests_of(marks[n - 1] for n in numbers)
+
+    def tests_of_import(self, mutant: Mutant) -> list[str]:
+        """For what only an import runs: the module's own tests, then those of its line, or of the lines that
+        use what it names, or of its file; no more than there is time for, for their files are collected."""
+        own = [test for test in self.runs if f"/test_{Path(mutant.path).stem}.py::" in test]
+        others = (
+            self.tests_of_mutant(mutant, [])
+            or self.tests_of(marks_of_users(mutant))
+            or self.tests_of(marks_of(mutant.path))
+        )
+        return list(self.within_time([*own, *others] or sorted(self.seconds, key=self.seconds.__getitem__)))
+
+    def within_time(self, tests: Iterable[str]) -> Iterator[str]:
+        """The tests that may be run for one mutant: the first, and the others that still fit."""
+        spent_s = 0.0
+        for test in dict.fromkeys(tests):
+            if not spent_s or spent_s + self.seconds[test] <= SETTINGS["most_s"]:
+                spent_s += self.seconds[test]
+                yield test
 
     def tests_of(self, lines: Iterable[str]) -> list[str]:
         """The tests that run any of these lines, the quickest first."""
@@ -267,7 +286,7 @@ class Examiner(Court):
 
     def sit(self) -> None:
         """Run the tests that may notice it."""
-        gone = [test for test in self._survey.seconds if test not in self.items]
+        gone = [test for test in self._tests if test not in self.items]
         if gone:
             tell(self._out, ["killed", gone[0]])
         else:
@@ -276,11 +295,7 @@ class Examiner(Court):
 
 def run_until_one_fails(court: Court, tests: list[str], survey: Survey, out: int) -> None:
     """Run tests, each within its time, and tell the first that fails."""
-    spent_s = 0.0
-    for test in tests:
-        spent_s += survey.seconds[test]
-        if spent_s > SETTINGS["most_s"]:
-            break
+    for test in survey.within_time(tests):
         signal.setitimer(signal.ITIMER_VIRTUAL, max(LEAST_CPU_S, TIMES_THE_USUAL * survey.seconds[test]))
         if court.fails(test):
             tell(out, ["killed", test])
