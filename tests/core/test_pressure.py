@@ -296,3 +296,21 @@ def take(chart: Chart, at_ms: int, mmhg: int, valid: bool) -> int:
     """A sample of the line, at its instant; what it is news to."""
     chart.move_to(at_ms)
     return chart.take_map(MapSample(at_ms, BED, "MON-1", "b1", None, MapSource.ARTERIAL, mmhg * 1_000, valid))
+
+
+def test_only_an_ordinary_sample_is_taken_for_one() -> None:
+    """Not the first, nor an artefact, nor a cuff beside the line."""
+    pressure = Pressure(site().core_terms())
+    cuff = MapSample(START_MS + 3_000, BED, "MON-2", "b1", 1, MapSource.CUFF, 70_000)
+    takes = [sample(0), sample(1_000), sample(2_000, valid=False), cuff, sample(4_000)]
+    assert [pressure.take(each) for each in takes] == [False, True, False, False, True]
+
+
+def test_ordinary_samples_are_no_artefacts_and_keep_the_line_before_the_cuff() -> None:
+    pressure = Pressure(site().core_terms())
+    for at_ms in range(0, 120_000, 1_000):
+        pressure.take(sample(at_ms))
+    assert pressure.artefacts.window(START_MS + 119_000, 60_000).area == 0
+    pressure.take(MapSample(START_MS + 120_000, BED, "MON-2", "b1", 1, MapSource.CUFF, 40_000))
+    assert pressure.trend.now(START_MS + 120_000) == 70_000
+    assert pressure.source is MapSource.ARTERIAL
