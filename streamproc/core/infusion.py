@@ -41,7 +41,8 @@ class Channel:
     @property
     def heard_ms(self) -> int:
         """When it last spoke."""
-        return self.status.time_ms if self.cadence.last_ms is None else self.cadence.last_ms
+        assert self.cadence.last_ms is not None, "a channel is one that has spoken"
+        return self.cadence.last_ms
 
     def loss_due_ms(self, terms: Terms) -> int:
         """When its silence becomes a loss of contact."""
@@ -196,7 +197,6 @@ class Infusions:
             return
         if channel.lost:
             self.delivery(before.drug).regain(status.channel, status.time_ms)
-            self.unsettled = True
         channel.lost = False
         if before.drug != status.drug:
             self._deliver(before.drug, status.channel, status.time_ms, NOTHING)
@@ -273,7 +273,7 @@ class Infusions:
         reasons = []
         for channel in self.running(drug):
             flow = not_known(DoseUnknown.CONTACT_LOST) if channel.lost else self._flow(channel.status)
-            if flow.per_kg_min is None and flow.unknown is not None:
+            if flow.unknown is not None:
                 reasons.append(flow.unknown)
         return reasons
 

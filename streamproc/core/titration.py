@@ -74,19 +74,19 @@ class Titration:
     def peak_nano(self, at_ms: int) -> tuple[int, bool]:
         """The highest known dose in effect in the last `peak_span_ms`, and whether all of it is known."""
         start_ms = at_ms - self.peak_span_ms
-        while len(self._peaks) > 1 and self._peaks[0][1] <= start_ms:
+        while self._peaks and self._peaks[0][1] <= start_ms:
             self._peaks.popleft()
-        now = self.now
-        present = now.per_kg_nano if now and now.per_kg_nano is not None else 0
-        past = self._peaks[0][0] if self._peaks and self._peaks[0][1] > start_ms else 0
-        known = now is None or now.per_kg_nano is not None
+        present = None if self.now is None else self.now.per_kg_nano
+        past = self._peaks[0][0] if self._peaks else None
+        highest = max((amount for amount in (present, past) if amount is not None), default=0)
+        known = self.now is None or present is not None
         unknown_ms = self.unknown_until_ms
-        return max(present, past), known and (unknown_ms is None or unknown_ms <= start_ms)
+        return highest, known and (unknown_ms is None or unknown_ms <= start_ms)
 
     def peak_ends_ms(self, at_ms: int) -> int | None:
         """When the window will have passed the peak or the unknown stretch that it holds now."""
         start_ms = at_ms - self.peak_span_ms
-        ends = [end for _, end in list(self._peaks)[:1] if end > start_ms]
+        ends = [end for _, end in self._peaks if end > start_ms]
         if self.unknown_until_ms is not None and self.unknown_until_ms > start_ms:
             ends.append(self.unknown_until_ms)
         return min(ends) + self.peak_span_ms if ends else None
@@ -149,7 +149,9 @@ class Titration:
         if value > 0:
             self.last_positive, self.stop = step, None
         elif self.last_positive is not None and self.stop is None:
-            self.stop = Stop(step.since_ms, self.last_positive.by_last_word_nano or 0)
+            stopped_nano = self.last_positive.by_last_word_nano
+            assert stopped_nano is not None, "what was positive was known"
+            self.stop = Stop(step.since_ms, stopped_nano)
 
     def _forget(self, before_ms: int) -> None:
         if len(self.steps) > 64 and self.steps[32].since_ms <= before_ms:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
+from streamproc.core.course import MINUTE_MS
 from streamproc.core.finding import all_of, negated
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.rules.parameters import Mg, Seconds
-from streamproc.rules.phrase import SECONDS_PER_MINUTE, at_least, shown
+from streamproc.rules.phrase import at_least, shown
 
-MS = 1000
 SECONDS_PER_HOUR = 3600
 DECIMALS = 1
 
@@ -41,8 +41,8 @@ def judge(chart: Chart, p: DoseDaily) -> Judgement:
 def word(chart: Chart, p: DoseDaily, alert: Alert) -> Wording:
     value = chart.course.given_mg(chart.now_ms, ms(p.span_s))
     told, span = shown(value, p.limit_mg), f"{p.span_s / SECONDS_PER_HOUR:g} h"
-    unmeasured_s = chart.course.unmeasured_ms(chart.now_ms, ms(p.span_s)) // MS
-    gap = f"; unknown for {unmeasured_s / SECONDS_PER_MINUTE:.0f} min of it" if unmeasured_s else ""
+    unmeasured_min = round(chart.course.unmeasured_ms(chart.now_ms, ms(p.span_s)) / MINUTE_MS)
+    gap = f"; unknown for {unmeasured_min} min of it" if unmeasured_min else ""
     return Wording(
         text=f"Norepinephrine {at_least(value, p.limit_mg, DECIMALS)} mg base in {span}{gap}",
         advice=(

@@ -391,3 +391,40 @@ def test_a_late_report_of_a_drug_in_the_midst_of_another_ends_with_the_next_word
     tell(pumps, *[report(0.3, at_ms=at_ms, drug="epinephrine") for at_ms in (0, 10_000, 20_000)])
     tell(pumps, report(0.2, at_ms=15_000))
     assert doses(pumps) == [(15_000, nano("0.2")), (20_000, 0)]
+
+
+def test_of_two_reports_of_one_instant_the_later_one_stands() -> None:
+    pumps = infusions()
+    tell(pumps, report(0.1), report(0.2))
+    assert pumps.channels["1"].status.rate == report(0.2).rate
+    assert doses(pumps) == [(0, nano("0.2"))]
+
+
+def test_each_silent_channel_is_lost_whatever_the_others_do() -> None:
+    """A stopped one and one that still speaks come first by name."""
+    pumps = infusions()
+    tell(
+        pumps,
+        report(state=PumpState.STOPPED, channel="1"),
+        report(0.1, channel="3"),
+        report(0.1, at_ms=10_000, channel="2"),
+    )
+    assert pumps.lose_contact(LOSS_MS)
+    assert [channel.lost for channel in pumps.channels.values()] == [False, True, False]
+    assert pumps.loss_asked_ms == 10_000 + LOSS_MS
+
+
+def test_contact_is_asked_for_when_the_first_that_may_be_lost_would_be() -> None:
+    pumps = infusions()
+    pumps.lose_contact(0)
+    assert pumps.loss_asked_ms == NEVER_MS
+    tell(pumps, report(0.1, at_ms=5_000), report(0.1, at_ms=7_000, channel="2"))
+    assert pumps.loss_asked_ms == 5_000 + LOSS_MS
+    tell(pumps, report(0.1, at_ms=1_000, channel="3"))
+    assert pumps.loss_asked_ms == 1_000 + LOSS_MS
+
+
+def test_why_a_dose_is_unknown_is_told_of_each_channel_that_infuses() -> None:
+    pumps = infusions()
+    tell(pumps, report(0.1), report(5.0, "mL/h", channel="2"), report(5.0, "ug/min", channel="3"))
+    assert pumps.reasons_unknown(DRUG) == [DoseUnknown.NO_CONCENTRATION, DoseUnknown.NO_WEIGHT]

@@ -138,6 +138,29 @@ def test_a_stop_is_known_0_after_a_known_dose(history: Steps, stop: Stop | None)
     assert titration_of(history).stop == stop
 
 
+@pytest.mark.parametrize(
+    ("at_ms", "ends_ms"),
+    [(40, 50), (49, 50), (50, 60), (59, 60), (60, None), (900, None)],
+)
+def test_a_peak_ends_a_span_after_its_dose_whether_or_not_it_was_asked_before(
+    at_ms: int, ends_ms: int | None
+) -> None:
+    titration = titration_of([(0, 300), (20, 200), (30, 100)])
+    assert titration.peak_ends_ms(at_ms) == ends_ms
+
+
+def test_of_an_unknown_dose_alone_the_peak_is_0_and_not_all_known() -> None:
+    assert titration_of([(0, None)]).peak_nano(5) == (0, False)
+
+
+def test_of_too_many_steps_the_oldest_are_forgotten_once_they_are_old() -> None:
+    steps = [(10 * n, 100 + 10 * n) for n in range(64)]
+    assert len(titration_of(steps).steps) == 64
+    assert [step.since_ms for step in titration_of([*steps, (640, 9_000)]).steps] == list(range(320, 650, 10))
+    young = titration_of([(n, 100 + 10 * n) for n in range(80)])
+    assert len(young.steps) == 80
+
+
 def test_a_repeated_dose_is_no_step() -> None:
     titration = titration_of([(0, 100), (10, 100), (20, 100)])
     assert [step.since_ms for step in titration.steps] == [0]
