@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from streamproc.core.finding import NEVER, Finding, negated
@@ -70,6 +71,9 @@ class Stage(StrEnum):
     ACTIVE = "active"
     CLEARING = "clearing"
     LATCHED = "latched"
+
+
+QUIET, PENDING = Stage.QUIET, Stage.PENDING
 
 
 class Sign(StrEnum):
@@ -171,7 +175,7 @@ class Alert:
     @property
     def open(self) -> bool:
         """Started and not ended."""
-        return self.stage in (Stage.ACTIVE, Stage.CLEARING, Stage.LATCHED)
+        return self.stage is not QUIET and self.stage is not PENDING
 
     @property
     def state(self) -> AlertState:
@@ -321,12 +325,15 @@ class Alert:
             self.due_ms = min([*[finding.until_ms for finding in findings], *waits])
 
     def snapshot(self) -> list[Any]:
-        """All state as plain JSON values."""
-        return [getattr(self, name) for name in KEPT]
+        """All state as plain JSON values; one that has never been open has little."""
+        if self.stage is Stage.QUIET and not self.alert_id:
+            return [self.due_ms, self.level_since, self.clear_since]
+        return [*_all_of_it(self)]
 
     def restore(self, kept: list[Any]) -> None:
         """Take over what `snapshot` gave."""
-        for name, value in zip(KEPT, kept, strict=True):
+        never_open = len(kept) == len(KEPT_OF_QUIET)
+        for name, value in zip(KEPT_OF_QUIET if never_open else KEPT, kept, strict=True):
             setattr(self, name, value)
         self.is_firm = False
         self.level_since, self.clear_since = tuple(self.level_since), tuple(self.clear_since)
@@ -336,6 +343,10 @@ class Alert:
 
 KEPT = tuple(each.name for each in fields(Alert) if each.name != "is_firm")
 """What of an alert is kept; what is firm can be asked again."""
+KEPT_OF_QUIET = ("due_ms", "level_since", "clear_since")
+"""What of one that has never been open: the rest is as it was made."""
+
+_all_of_it = attrgetter(*KEPT)
 
 
 def _since(before: Waits, findings: list[Finding], at_ms: int) -> Waits:

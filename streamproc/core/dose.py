@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from streamproc.core.events import DrugForm, PumpState, PumpStatus, Quantity
@@ -46,6 +47,7 @@ SENTENCES = {
 }
 
 
+@lru_cache(maxsize=4096)
 def exact(value: float) -> Fraction:
     """The decimal that was charted: the shortest one that reads back as this float."""
     return Fraction(repr(value))

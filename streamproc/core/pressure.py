@@ -182,8 +182,8 @@ class Pressure:
         if last_ms is None:
             return unknown("MAP silence", "no MAP was ever heard", firm_ms=at_ms, saw=LAST_MAP)
         due_ms, silent = last_ms + limit_ms, at_ms >= last_ms + limit_ms
-        # a quicker cadence shortens no limit further than to `map_lost_ms`
-        firm_ms = at_ms if silent or limit_ms < self.terms.map_lost_ms else NEVER
+        # a quicker cadence shortens no limit further than to `map_lost_ms`, which is no less either
+        firm_ms = at_ms if silent or limit_ms < self._goes_on_ms else NEVER
         return found(
             "MAP silence",
             silent,

@@ -8,7 +8,7 @@ hepatorenal profile HRS-* take its place.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads
@@ -21,6 +21,7 @@ from streamproc.rules.phrase import (
     dose_figure,
     dose_mcg_per_kg_min,
     dose_told,
+    filled,
     map_figure,
     mean_map_mmhg,
     minutes,
@@ -96,7 +97,7 @@ def word(chart: Chart, p: EscSecondAgent, alert: Alert) -> Wording:
     dose = dose_mcg_per_kg_min(chart)
     return Wording(
         text=f"MAP {below(value, limit)} for {minutes(p.window_s)}, norepinephrine {dose_told(dose)}",
-        advice=ADVICE[alert.variant].format_map(asdict(p)),
+        advice=filled(ADVICE[alert.variant], p),
         figure=f"{map_figure(value)}, {dose_figure(dose)}",
         value=value,
         limit=limit,

@@ -5,7 +5,7 @@ Stays until somebody has seen it, whatever is charted or measured after.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads
@@ -16,6 +16,7 @@ from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.core.sight import DOSE, Of, sight
 from streamproc.core.terms import PumpAlarm
 from streamproc.rules.parameters import Mg, MgPerKg, Ml
+from streamproc.rules.phrase import filled
 
 SEEN, SEEN_READING = "extravasation seen to", "extravasation reading seen to"
 SEEN_AT_SITE = "extravasation observed"
@@ -105,7 +106,7 @@ def word(chart: Chart, p: Extravasation, alert: Alert) -> Wording:
     advice = CHILD_ADVICE if chart.is_child else ADULT_ADVICE
     return Wording(
         text=f"Norepinephrine into tissue? {alert.variant.capitalize()}",
-        advice=advice.format_map(asdict(p)),
+        advice=filled(advice, p),
         with_dose=True,
         observed=chart.observations.newest(ObservationKind.EXTRAVASATION),
     )

@@ -6,7 +6,7 @@ information only. Once the volume has been reached, it has been reached for this
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
@@ -17,7 +17,7 @@ from streamproc.core.observations import Reading
 from streamproc.core.rule import Citation, RuleDefinition, Wording
 from streamproc.core.sight import Of, sight
 from streamproc.rules.parameters import Ml, MlPerKg, Seconds
-from streamproc.rules.phrase import SECONDS_PER_HOUR
+from streamproc.rules.phrase import SECONDS_PER_HOUR, filled
 
 NOT_CHARTED = "no fluid charted"
 EMERGENCY = "emergency"
@@ -103,7 +103,7 @@ def word(chart: Chart, p: FluidFirst, alert: Alert) -> Wording:
         text = "Norepinephrine runs, fluid status unknown"
     return Wording(
         text=text,
-        advice=ADVICE[alert.variant].format_map(asdict(p)),
+        advice=filled(ADVICE[alert.variant], p),
         figure=f"{given:g} mL crystalloid in {hours}",
         value=None if alert.variant == NOT_CHARTED else given,
         limit=need,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
+from typing import Any
 
 from streamproc.core.chart import Chart, ms
 from streamproc.core.dose import NANO
@@ -88,3 +91,9 @@ def dose_told(value: float | None) -> str:
 def dose_figure(value: float | None) -> str:
     """`dose 0.25`, or that it is unknown."""
     return "dose unknown" if value is None else f"dose {value:.4g}"
+
+
+@lru_cache(maxsize=256)
+def filled(advice: str, parameters: Any) -> str:
+    """An advice with the rule's numbers in it: the same words each time, put together once."""
+    return advice.format_map(asdict(parameters))

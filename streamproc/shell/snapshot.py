@@ -32,14 +32,19 @@ class SnapshotForeign(Exception):
 
 
 def snapshot_of(intake: Intake, outbox: Kept, base_ms: int | None = None) -> Iterator[bytes]:
-    """Everything that is known as of the last batch, taken at once and encoded part by part when asked for.
+    """Everything that is known as of the last batch, taken at once; compressed part by part when asked for.
 
     With the clock of a full snapshot it holds only what that one can't."""
     with uncollected():
-        ward = intake.ward.snapshot(base_ms)
+        return map(_compressed, _taken(intake, outbox, base_ms))
+
+
+def _taken(intake: Intake, outbox: Kept, base_ms: int | None) -> list[bytes]:
+    """As text: what it was made of is dropped before anybody looks for garbage."""
+    ward = intake.ward.snapshot(base_ms)
     beds, remembered = ward.pop("beds"), ward.pop("remembered")
     head = {"judged_by": intake.settings.judged_by(), "ward": ward, "outbox": outbox}
-    return map(_encoded, _parts(head, beds, remembered))
+    return [msgspec.json.encode(part) for part in _parts(head, beds, remembered)]
 
 
 @contextmanager
@@ -60,8 +65,8 @@ def _parts(head: Kept, beds: Kept, remembered: Kept) -> Iterator[Kept]:
         yield {"beds": {name: beds[name] for name in some}, "remembered": known}
 
 
-def _encoded(part: Kept) -> bytes:
-    return zlib.compress(msgspec.json.encode(part), LEVEL)
+def _compressed(part: bytes) -> bytes:
+    return zlib.compress(part, LEVEL)
 
 
 def head_of(parts: Sequence[bytes]) -> Kept:

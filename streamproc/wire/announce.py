@@ -12,11 +12,12 @@ from streamproc.core.change import Change
 from streamproc.core.chart import Chart, why_unknown
 from streamproc.core.dose import NANO
 from streamproc.core.events import MILLI, Quantity
-from streamproc.core.evidence import ChannelEvidence, seen_by
+from streamproc.core.evidence import NOTHING, ChannelEvidence, seen_by
 from streamproc.core.evidence import Evidence as CoreEvidence
 from streamproc.core.finding import Clause, Figure, Finding, State
 from streamproc.core.observations import Reading
 from streamproc.core.samples import SampleId
+from streamproc.core.sight import Sight
 from streamproc.wire import alerting
 from streamproc.wire.alerting import AlertEvent, AlertPayload, Citation
 from streamproc.wire.instant import rfc3339
@@ -119,10 +120,17 @@ def clauses_shown(chart: Chart, finding: Finding) -> list[alerting.ClauseState]:
 
 
 def _clauses(chart: Chart, finding: Finding) -> list[alerting.ClauseState]:
-    return [_clause(chart, clause, wanted) for clause, wanted in finding.asked()]
+    looked_at: dict[Sight, alerting.ClauseEvidence] = {}
+    told = []
+    for clause, wanted in finding.asked():
+        evidence = looked_at.get(clause.saw)
+        if evidence is None:
+            evidence = looked_at[clause.saw] = _clause_evidence(chart, clause.saw)
+        told.append(_clause(clause, wanted, evidence))
+    return told
 
 
-def _clause(chart: Chart, clause: Clause, wanted: bool) -> alerting.ClauseState:
+def _clause(clause: Clause, wanted: bool, evidence: alerting.ClauseEvidence) -> alerting.ClauseState:
     return ClauseState(
         name=clause.name,
         state=clause.state.value,
@@ -132,7 +140,7 @@ def _clause(chart: Chart, clause: Clause, wanted: bool) -> alerting.ClauseState:
         unit=clause.unit or None,
         why=clause.why or None,
         looked_at=f"{clause.saw.of} {clause.saw.what}".strip(),
-        evidence=_clause_evidence(chart, clause),
+        evidence=evidence,
     )
 
 
@@ -140,8 +148,10 @@ def _plain(figure: Figure | None) -> float | str | None:
     return figure if figure is None or isinstance(figure, str) else float(figure)
 
 
-def _clause_evidence(chart: Chart, clause: Clause) -> alerting.ClauseEvidence:
-    seen = seen_by(chart, clause.saw)
+def _clause_evidence(chart: Chart, saw: Sight) -> alerting.ClauseEvidence:
+    seen = seen_by(chart, saw)
+    if seen.evidence is NOTHING and seen.patient_ms is None and not seen.alerts and not seen.noticed:
+        return NOTHING_SHOWN
     noticed = [NoticedProvenance(time=rfc3339(n.time_ms), what=n.what, device=n.device) for n in seen.noticed]
     return ClauseEvidence(
         **_shown(seen.evidence),
@@ -149,6 +159,9 @@ def _clause_evidence(chart: Chart, clause: Clause) -> alerting.ClauseEvidence:
         alerts=list(seen.alerts) or None,
         noticed=noticed or None,
     )
+
+
+NOTHING_SHOWN = ClauseEvidence()
 
 
 def _observed(reading: Reading) -> alerting.ObservationProvenance:

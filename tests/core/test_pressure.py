@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -103,9 +104,12 @@ def test_another_source_has_a_rhythm_of_its_own() -> None:
     assert cadence.interval_ms(otherwise_ms=5_000) == 5_000
 
 
-def taken(*samples: tuple[int, str, int] | tuple[int, str, int, bool]) -> Pressure:
+def taken(
+    *samples: tuple[int, str, int] | tuple[int, str, int, bool], lost_ms: int | None = None
+) -> Pressure:
     """Samples (ms, `line` or `cuff`, mmHg, valid) in the order in which they came."""
-    pressure = Pressure(site().core_terms())
+    terms = site().core_terms()
+    pressure = Pressure(terms if lost_ms is None else replace(terms, map_lost_ms=lost_ms))
     sources = {"line": MapSource.ARTERIAL, "cuff": MapSource.CUFF}
     for number, (at_ms, source, mmhg, *valid) in enumerate(samples):
         pressure.take(MapSample(at_ms, BED, source, "b1", number, sources[source], mmhg * 1_000, *valid))
@@ -205,6 +209,9 @@ def test_silence_counts_from_the_last_valid_sample_or_from_when_one_was_awaited(
     assert (clause.value, clause.limit, clause.unit) == (14.999, 15, "s")
     assert pressure.silent_for(15_001, 15_998).firm_ms == NEVER
     assert pressure.silent_for(14_999, 15_998).firm_ms == 15_998  # a quicker rhythm may shorten this one
+    for limit_ms, firm_ms in ((LINE_MS, NEVER), (LINE_MS - 1, 2_000)):  # a line goes on while its sample holds
+        late_to_be_lost = taken((1_000, "line", 70), lost_ms=10 * LINE_MS)
+        assert late_to_be_lost.silent_for(limit_ms, 2_000).firm_ms == firm_ms
     assert taken().silent_for(15_000, 16_000, since_ms=1_000).met
     assert not taken().silent_for(15_000, 16_000, since_ms=1_001).met
     unheard = taken().silent_for(15_000, 16_000)
