@@ -209,7 +209,7 @@ def test_silence_counts_from_the_last_valid_sample_or_from_when_one_was_awaited(
     assert (clause.value, clause.limit, clause.unit) == (14.999, 15, "s")
     assert pressure.silent_for(15_001, 15_998).firm_ms == NEVER
     assert pressure.silent_for(14_999, 15_998).firm_ms == 15_998  # a quicker rhythm may shorten this one
-    for limit_ms, firm_ms in ((LINE_MS, NEVER), (LINE_MS - 1, 2_000)):  # a line goes on while its sample holds
+    for limit_ms, firm_ms in ((LINE_MS, NEVER), (LINE_MS - 1, 2_000)):  # so long a sample holds
         late_to_be_lost = taken((1_000, "line", 70), lost_ms=10 * LINE_MS)
         assert late_to_be_lost.silent_for(limit_ms, 2_000).firm_ms == firm_ms
     assert taken().silent_for(15_000, 16_000, since_ms=1_000).met
