@@ -23,6 +23,7 @@ from tests.mutation.trial import (
     Judge,
     Survey,
     Verdict,
+    read_charts_once,
     session,
     survey_tests,
     try_import,
@@ -144,6 +145,8 @@ def _try_all(due: Iterable[Mutant], survey: Survey, asked: argparse.Namespace) -
             imports.append(mutant)
     if not os.environ.get(DEBUG):
         os.dup2(os.open(os.devnull, os.O_RDWR), sys.stdout.fileno())
+    if imports and not asked.quick:
+        read_charts_once()
     for mutant in [] if asked.quick else imports:
         _told(mutant, try_import(mutant, survey.tests_of_import(mutant), survey))
     return 0 if asked.imports else session(Judge(grafts, survey, _told), SETTINGS["tests"])

@@ -13,6 +13,7 @@ import importlib
 import inspect
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -20,6 +21,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from types import CodeType
@@ -28,6 +30,7 @@ from typing import Any
 import hypothesis
 import pytest
 from _pytest.runner import runtestprotocol
+from ruamel.yaml import YAML
 
 from tests.mutation.graft import graft, import_instead, lines_of, living_functions, place_of
 from tests.mutation.mutant import ROOT, SETTINGS, Mutant, marks_of, marks_of_users
@@ -70,13 +73,13 @@ class Survey:
     def tests_of_import(self, mutant: Mutant) -> list[str]:
         """For what only an import runs: the module's own tests, then those of its line, or of the lines that
         use what it names, or of its file; no more than there is time for, for their files are collected."""
-        own = [test for test in self.runs if f"/test_{Path(mutant.path).stem}.py::" in test]
-        others = (
+        found = (
             self.tests_of_mutant(mutant, [])
             or self.tests_of(marks_of_users(mutant))
             or self.tests_of(marks_of(mutant.path))
         )
-        return list(self.within_time([*own, *others] or sorted(self.seconds, key=self.seconds.__getitem__)))
+        own = [test for test in sorted(self.seconds, key=self.seconds.__getitem__) if is_own(test, mutant)]
+        return list(self.within_time([*own, *found] or sorted(self.seconds, key=self.seconds.__getitem__)))
 
     def within_time(self, tests: Iterable[str]) -> Iterator[str]:
         """The tests that may be run for one mutant: the first, and the others that still fit."""
@@ -91,6 +94,11 @@ class Survey:
         wanted = set(lines)
         found = [test for test, ran in self.runs.items() if wanted.intersection(ran)]
         return sorted(found, key=lambda test: self.seconds[test])
+
+
+def is_own(test: str, mutant: Mutant) -> bool:
+    """Whether a test is one of the mutated module's own, by the name of its file."""
+    return re.search(rf"/test_{Path(mutant.path).stem}(_\w+)?\.py::", test) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +268,7 @@ class Judge(Court):
             tests = self._survey.tests_of_mutant(mutant, [before for before, _ in pairs])
             if not tests:
                 continue  # no test is known to run it: it is not tried, rather than survived
-            tests.sort(key=lambda test: -self._kills[test])
+            tests.sort(key=lambda test, own=mutant: (not is_own(test, own), -self._kills[test]))
             verdict = in_a_fork(lambda out, p=pairs, t=tests: self._try(p, living, t, out))
             self._kills[verdict.by] += 1
             self._told(mutant, verdict)
@@ -313,6 +321,21 @@ def try_import(mutant: Mutant, tests: list[str], survey: Survey) -> Verdict:
             tell(out, ["killed", "collection"])
 
     return in_a_fork(attempt)
+
+
+def read_charts_once() -> None:
+    """Read every chart before the forks; that is half of what it costs to import them."""
+    load, known = YAML.load, dict[str, Any]()
+
+    def remembered(reader: Any, stream: Any) -> Any:
+        if stream not in known:
+            return load(reader, stream)
+        return deepcopy(known[stream])
+
+    for path in (ROOT / "tests" / "scenarios").glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        known[text] = YAML(typ="safe", pure=True).load(text)
+    YAML.load = remembered
 
 
 def session(court: Court, where: list[str]) -> int:
