@@ -1,0 +1,221 @@
+"""One bed, cell by cell: what it misses of a device, whom a context speaks of, and what ends with what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pump_reports import BED, report, rules, terms
+
+from streamproc.core.alert import Phase
+from streamproc.core.bed import MOST_DEVICES, Bed
+from streamproc.core.change import Change
+from streamproc.core.chart import Reads
+from streamproc.core.events import (
+    BedFreed,
+    HeldEvent,
+    MapSample,
+    MapSource,
+    Observation,
+    ObservationKind,
+    PatientContext,
+    PumpState,
+)
+from streamproc.core.finding import NEVER
+
+T = 1_000_000
+
+
+def new_bed(now_ms: int = T) -> Bed:
+    return Bed.new(BED, rules(), terms(), now_ms)
+
+
+def mapped(at_ms: int, seq: int | None = None, boot: str | None = "b1", device: str = "MON-1") -> MapSample:
+    return MapSample(at_ms, BED, device, boot, seq, MapSource.ARTERIAL, 70_000)
+
+
+def patient(at_ms: int, session: str = "S-1", **changed: Any) -> PatientContext:
+    return PatientContext(at_ms, BED, session=session, **changed)
+
+
+def live(bed: Bed, *events: HeldEvent, to_ms: int | None = None) -> list[Change]:
+    """Hold events for their own time and live through them."""
+    for event in events:
+        bed.hold(event, event.time_ms, event.time_ms)
+    return bed.advance(max([event.time_ms for event in events], default=T) if to_ms is None else to_ms)
+
+
+def at_risk() -> tuple[Bed, list[Change]]:
+    """A bed with an open alert: salt water beside extravasation."""
+    bed = new_bed()
+    spill = Observation(T + 1, BED, "CHART", None, None, ObservationKind.EXTRAVASATION, True, None, None)
+    return bed, live(bed, patient(T), report(0.1, at_ms=T), spill)
+
+
+def opened(changes: list[Change]) -> set[str]:
+    return {change.rule.id for change in changes if change.phase is Phase.START}
+
+
+def ended(changes: list[Change]) -> dict[str, str | None]:
+    return {change.rule.id: change.reason for change in changes if change.phase is Phase.END}
+
+
+# what a device must have sent
+
+
+@pytest.mark.parametrize(
+    ("heard", "missed"),
+    [
+        ([("b1", 5)], 0),
+        ([("b1", 5), ("b1", 6)], 0),
+        ([("b1", 5), ("b1", 7)], 1),
+        ([("b1", 5), ("b1", 9)], 3),
+        ([("b1", 5), ("b1", 5)], 0),
+        ([("b1", 5), ("b1", 4)], 0),
+        ([("b1", 5), ("b1", 3), ("b1", 6)], 0),
+        ([("b1", 5), ("b1", 3), ("b1", 7)], 1),
+        ([("b1", 5), ("b2", 9)], 0),
+        ([("b1", 5), ("b2", 6)], 0),
+        ([("b1", 5), ("b2", 1), ("b2", 3)], 1),
+        ([("b1", 9), ("b2", 1), ("b2", 2)], 0),
+        ([("b1", 5), ("b1", None), ("b1", 7)], 1),
+        ([("b1", 5), (None, 7), ("b1", 6)], 0),
+        ([("b1", 5), ("b1", 7), ("b1", 10)], 3),
+    ],
+)
+def test_what_a_device_must_have_sent_and_never_came(
+    heard: list[tuple[str | None, int | None]], missed: int
+) -> None:
+    """Within one of its starts; what comes late was never counted twice."""
+    bed = new_bed()
+    live(bed, *[mapped(T + n, seq, boot) for n, (boot, seq) in enumerate(heard)])
+    assert bed.gap_messages == missed
+    last = bed.chart.gap
+    assert (last is not None) is (missed > 0)
+
+
+def test_the_last_gap_is_what_is_told() -> None:
+    bed = new_bed()
+    live(bed, *[mapped(T + n, seq) for n, seq in enumerate((5, 7, 10))])
+    gap = bed.chart.gap
+    assert gap is not None
+    assert (gap.noticed_ms, gap.device, gap.messages) == (T + 2, "MON-1", 2)
+
+
+def test_of_too_many_devices_the_one_silent_longest_is_forgotten() -> None:
+    bed = new_bed()
+    names = [f"MON-{n}" for n in range(MOST_DEVICES)]
+    live(bed, *[mapped(T + n, 1, device=name) for n, name in enumerate(names)])
+    assert list(bed.sequences) == names
+    live(bed, mapped(T + 100, 2, device="MON-0"), mapped(T + 101, 1, device="new"))
+    assert list(bed.sequences) == [*names[2:], "MON-0", "new"]
+
+
+# when something happens
+
+
+def test_the_next_instant_is_the_first_held_event_or_deadline() -> None:
+    bed = new_bed()
+    bed.advance(T)
+    assert bed.due_ms == bed.deadline_ms
+    deadline_ms = bed.deadline_ms = T + 50
+    for time_ms, due_ms in ((T + 60, deadline_ms), (T + 50, deadline_ms), (T + 49, T + 49)):
+        bed.hold(mapped(time_ms), time_ms, time_ms)
+        assert bed.due_ms == due_ms
+
+
+def test_events_of_one_instant_are_lived_through_together_and_none_before_its_time() -> None:
+    bed = new_bed()
+    lags: list[int] = []
+    for at_ms in (T + 5, T + 5, T + 6):
+        bed.hold(mapped(at_ms), at_ms, at_ms)
+    bed.advance(T + 5, lags)
+    assert (lags, len(bed.held), bed.chart.now_ms) == ([T + 5, T + 5], 1, T + 5)
+    bed.advance(T + 9, lags)
+    assert (lags, bed.held, bed.chart.now_ms) == ([T + 5, T + 5, T + 6], [], T + 9)
+
+
+# whose bed it is
+
+
+def test_an_alert_ends_with_its_rule_and_no_other() -> None:
+    bed, changes = at_risk()
+    raised = opened(changes)
+    assert len(raised) > 1
+    kept = {rule.id for rule in bed.rules} - {"EXTRAVASATION"}
+    assert ended(bed.retire({rule.id for rule in bed.rules})) == {}
+    assert ended(bed.retire(kept)) == {"EXTRAVASATION": "rule_off"}
+    assert bed.retire(kept) == []
+    assert {rule for rule, alert in bed.alerts.items() if alert.open} == raised - {"EXTRAVASATION"}
+
+
+def test_a_stay_ends_with_the_next_session_and_its_alerts_with_it() -> None:
+    bed, changes = at_risk()
+    assert ended(live(bed, patient(T + 5, weight_kg=71.0))) == {}
+    over = ended(live(bed, patient(T + 6, "S-2")))
+    assert over == dict.fromkeys(opened(changes), "session_ended")
+    assert (bed.chart.opened_ms, bed.chart.waiting_since_ms, bed.chart.dose) == (T + 6, T + 6, None)
+
+
+def test_a_bed_that_left_the_roster_is_awaited_only_if_a_patient_was_admitted() -> None:
+    empty, taken = new_bed(), new_bed()
+    live(taken, patient(T))
+    for bed in (empty, taken):
+        bed.chart.waiting_since_ms = T
+        bed.expect_no_more()
+    assert (empty.chart.waiting_since_ms, taken.chart.waiting_since_ms) == (None, T)
+
+
+@pytest.mark.parametrize(
+    ("known", "context", "superseded"),
+    [
+        ((), patient(T), False),
+        ((patient(T + 5),), patient(T + 4), True),
+        ((patient(T + 5),), patient(T + 5), False),
+        ((patient(T + 5),), patient(T + 6), False),
+        ((patient(T + 5),), patient(T + 4, "S-2"), True),
+        ((patient(T), BedFreed(T + 5, BED)), patient(T + 4), True),
+        ((patient(T), BedFreed(T + 5, BED)), patient(T + 5), False),
+        ((patient(T), BedFreed(T + 5, BED)), patient(T + 4, "S-2"), False),
+        ((BedFreed(T + 5, BED),), patient(T + 4), False),
+    ],
+)
+def test_which_context_is_news(
+    known: tuple[HeldEvent, ...], context: PatientContext, superseded: bool
+) -> None:
+    bed = new_bed()
+    live(bed, *known)
+    assert bed.supersedes(context) is superseded
+
+
+def test_what_was_sent_before_the_stay_is_not_this_patients() -> None:
+    bed = new_bed()
+    live(bed, patient(T), patient(T + 10, "S-2"), to_ms=T + 20)
+    for at_ms, heard_ms in ((T + 9, None), (T + 10, T + 10), (T + 11, T + 10)):
+        bed.take_late(mapped(at_ms), T + 20)
+        assert bed.chart.stay_heard_ms == heard_ms
+
+
+def test_a_stop_is_late_news_of_the_present() -> None:
+    """The past is not judged again; what holds now is."""
+    bed, _ = at_risk()
+    live(bed, to_ms=T + 100)
+    bed.take_late(report(at_ms=T + 50, state=PumpState.STOPPED), T + 100)
+    dose = bed.chart.dose
+    assert dose is not None
+    assert (dose.since_ms, dose.per_kg_nano) == (T + 50, 0)
+
+
+def test_who_reads_what_is_asked_in_the_order_of_the_rules() -> None:
+    readers = new_bed().readers
+    every = readers.of(Reads.EVERYTHING)
+    assert every == tuple(range(len(rules())))
+    assert readers.of(Reads.NOTHING) == ()
+    on_map = tuple(n for n, rule in enumerate(rules()) if rule.reads & Reads.MAP)
+    assert readers.of(Reads.MAP) == readers.of(Reads.MAP) == on_map
+    assert 0 < len(on_map) < len(every)
+
+
+def test_a_bed_of_which_nothing_is_known_waits_for_nothing() -> None:
+    bed = new_bed()
+    assert (bed.due_ms, bed.advance(T + 10_000_000)) == (NEVER, [])
