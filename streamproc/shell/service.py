@@ -28,7 +28,7 @@ from streamproc.core.reason import Reason
 from streamproc.core.ward import Ward
 from streamproc.rules import RULES
 from streamproc.shell import snapshot
-from streamproc.shell.clock import Clock, clock_from, telemetry_of
+from streamproc.shell.clock import SIMULATION_CLOCK, Clock, clock_from, telemetry_of
 from streamproc.shell.feed import FeedDamaged, with_skipped
 from streamproc.shell.handed_in import HandedIn
 from streamproc.shell.intake import Intake, topics_from
@@ -453,6 +453,7 @@ class Service:
         return Connection(
             mqtt_settings(self.settings, LastWill(self.topics.status, WILL)),
             wanted,
+            obsolete=[SIMULATION_CLOCK] if SIMULATION_CLOCK not in wanted else [],
             on_connected=self._connected,
             on_disconnected=self._disconnected,
             between=self.machine.between,

@@ -16,6 +16,8 @@ import mqtt5
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
+from streamproc.shell.clock import SIMULATION_CLOCK
+
 from .bad_input import ABUSED_BED, BadInput, bad_inputs, bad_topics, same_number_another_figure
 from .bedside import Bedside, encoded, instant
 from .conftest import StartProcessor
@@ -250,3 +252,18 @@ async def test_dead_letters_are_bounded_and_counted_all_the_same(
         withheld = round(scrape.value("publishes_withheld_total", kind="dead_letter"))
         assert withheld > 150
         await station.until(lambda: len(letters(station)) == 200 - withheld, "those that were not withheld")
+
+
+async def test_the_simulators_clock_is_not_heard_once_the_wall_counts_again(
+    mosquitto: Any, new_processor: StartProcessor
+) -> None:
+    """The session at the broker outlives us; a subscription that nobody wants any more is taken back."""
+    simulated = new_processor(mosquitto.port, "clock.source=telemetry", ROSTER)
+    await (await simulated.start()).ready()
+    await simulated.kill()
+    processor = await (await new_processor(mosquitto.port, ROSTER).start()).ready()
+    async with listening(mosquitto.port, FEED) as station:
+        await station.publish(SIMULATION_CLOCK, encoded({"time": instant(now_ms())}))
+        await station.publish(*Bedside(HEALTHY[0]).map(now_ms(), 70))
+        scrape = await processor.took_over(1)
+    assert (scrape.received, scrape.by("messages_rejected_total", "reason")) == (1, {})

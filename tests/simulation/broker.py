@@ -213,6 +213,8 @@ class ServerLink:
                 self._greet(packet)
             case mqtt5.SubscribePacket():
                 self._subscribe(packet)
+            case mqtt5.UnsubscribePacket():
+                self._unsubscribe(packet)
             case mqtt5.PublishPacket():
                 self._publish(packet)
             case mqtt5.PubAckPacket():
@@ -262,6 +264,13 @@ class ServerLink:
         granted = [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE] * len(patterns)
         self.cable.say(mqtt5.SubAckPacket(packet.packet_id, granted).write())
         self.broker.show_retained(self.session, patterns)
+
+    def _unsubscribe(self, packet: mqtt5.UnsubscribePacket) -> None:
+        assert self.session is not None
+        codes = mqtt5.UnsubAckReasonCode
+        known = [self.session.filters.pop(pattern, self) is None for pattern in packet.patterns]
+        answers = [codes.SUCCESS if each else codes.NO_SUBSCRIPTION_EXISTED for each in known]
+        self.cable.say(mqtt5.UnsubAckPacket(packet.packet_id, answers).write())
 
     def _publish(self, packet: mqtt5.PublishPacket) -> None:
         refused = self.broker.refuses(packet.topic)
