@@ -97,6 +97,8 @@ class Bed:
     """When the first of its rules is to be judged again, if nothing new comes."""
     restless: tuple[int, ...] = ()
     """The places of the rules that ordinary MAP samples are news to."""
+    late_reads: int = Reads.NOTHING
+    """What has changed by messages that came late, and is not judged yet."""
     sequences: dict[str, tuple[str, int]] = field(default_factory=dict)
     gap_messages: int = 0
 
@@ -127,15 +129,18 @@ class Bed:
         entry = (time_ms, event.order, event.device, seq, self.arrivals, received_ms, event)
         heapq.heappush(self.held, entry)
 
-    def take_late(self, event: Telemetry, received_ms: int) -> list[Change]:
+    def take_late(self, event: Telemetry) -> None:
         """Enter an event whose time has passed; the past is not judged again, the present is.
 
         One from before the stay is the last patient's, whose chart is closed."""
         opened_ms = self.chart.opened_ms
-        if opened_ms is not None and event.time_ms < opened_ms:
-            return []
-        reads = self._take(event)
-        return self._judge(reads | self.chart.settle(), received_ms)
+        if opened_ms is None or event.time_ms >= opened_ms:
+            self.late_reads |= self._take(event)
+
+    def judge_late(self, received_ms: int) -> list[Change]:
+        """Judge the present, once all that came late together is in."""
+        reads, self.late_reads = self.late_reads, Reads.NOTHING
+        return self._live(reads, received_ms)
 
     def advance(self, to_ms: int, lags_ms: list[int] | None = None) -> list[Change]:
         """Live through every event and deadline up to `to_ms`, each at its own instant."""
@@ -153,13 +158,18 @@ class Bed:
                 received_ms = max(received_ms, came_ms)
                 if lags_ms is not None:
                     lags_ms.append(now_ms)
-            reads |= self.chart.settle()
-            if now_ms >= self.judged_again_ms or reads & Reads.EVERYTHING or (reads and self.restless):
-                changes += self._judge(reads, received_ms)
-            else:
-                self._set_deadline()
+            changes += self._live(reads, received_ms)
         self.chart.move_to(to_ms)
         return changes
+
+    def _live(self, reads: int, received_ms: int) -> list[Change]:
+        """Once all events of an instant are in: judge, if there is news to anybody."""
+        reads |= self.chart.settle()
+        is_time = self.chart.now_ms >= self.judged_again_ms
+        if is_time or reads & Reads.EVERYTHING or (reads and self.restless):
+            return self._judge(reads, received_ms)
+        self._set_deadline()
+        return []
 
     def judge_anew(self, received_ms: int) -> list[Change]:
         """Ask every rule once, as after other rules came into force: so that every wait is running."""

@@ -159,7 +159,7 @@ class Chart:
     def take_map(self, sample: MapSample) -> int:
         """Enter a MAP sample."""
         first = self._heard(sample.time_ms)
-        if self.pressure.take(sample) and sample.time_ms == self.now_ms:
+        if self.pressure.take(sample, self.now_ms):
             return first | Reads.ORDINARY
         self.line_asked_ms = min(self.line_asked_ms, max(self.pressure.goes_on_until_ms, self.now_ms))
         return first | Reads.MAP

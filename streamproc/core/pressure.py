@@ -98,10 +98,10 @@ class Pressure:
         self.artefacts = Trend(terms.artefact_window_ms, 0, 1, Of.MONITOR)
         self._goes_on_ms = min(terms.map_hold_arterial_ms, terms.map_lost_ms)
 
-    def take(self, sample: MapSample) -> bool:
+    def take(self, sample: MapSample, now_ms: int) -> bool:
         """Enter a sample where it belongs: window, memory of cuff readings, or artefact share; True if it is
         ordinary."""
-        if self.is_ordinary(sample):
+        if self.is_ordinary(sample, now_ms):
             self._go_on(sample)
             return True
         time_ms, terms = sample.time_ms, self.terms
@@ -129,12 +129,16 @@ class Pressure:
         self.trend.add(time_ms, sample.milli_mmhg, hold_ms, sample)
         return False
 
-    def is_ordinary(self, sample: MapSample) -> bool:
-        """Whether the line goes on: its next valid value in time, within what its windows have seen."""
+    def is_ordinary(self, sample: MapSample, now_ms: int) -> bool:
+        """Whether the line goes on: its next valid value in time, within what its windows have seen.
+
+        It may come late, unless it would cut an artefact short that counts already."""
         trend = self.trend
         return (
-            self.newest_ms < sample.time_ms < self.goes_on_until_ms
+            self.newest_ms < sample.time_ms
+            and now_ms < self.goes_on_until_ms
             and trend.lowest <= sample.milli_mmhg <= trend.highest
+            and (sample.time_ms == now_ms or not self.artefacts.highest)
             and sample.valid
             and sample.source is ARTERIAL
             and self.source is ARTERIAL

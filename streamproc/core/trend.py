@@ -111,7 +111,7 @@ class Trend(Samples):
         firm_ms = until_ms
         if self.of is Of.MAP:
             one_sided = self._one_sided(limit + int(above))
-            firm_ms = NEVER if one_sided else at_ms + self._unturned_ms(limit, excess)
+            firm_ms = NEVER if one_sided else at_ms + self._unturned_ms(limit, excess, at_ms)
         return found(
             name,
             holds,
@@ -232,11 +232,14 @@ class Trend(Samples):
         """Whether all values that are kept are below the limit, or none is: so is any mean of such values."""
         return self.lowest >= limit or self.highest < limit
 
-    def _unturned_ms(self, limit: int, excess: int) -> int:
+    def _unturned_ms(self, limit: int, excess: int, at_ms: int) -> int:
         """For how long no values like those that are kept can turn a comparison, while something holds: what
-        comes in at the window's head is at worst the one extreme, what leaves at its tail the other."""
+        comes in at the window's head is at worst the one extreme, what leaves at its tail the other.
+
+        What held since the newest sample may be another value, of one that still comes late."""
         falls, rises = max(self.highest, limit) - self.lowest, self.highest - min(self.lowest, limit)
-        return abs(excess) // max(falls if excess > 0 else rises, 1)
+        unsure = (self.highest - self.lowest) * max(at_ms - self.newest_ms, 0)
+        return max(abs(excess) - unsure, 0) // max(falls if excess > 0 else rises, 1)
 
     def _linear_piece(self, window: Window, limit: int) -> tuple[int, int, int]:
         """For how long both ends of the window lie in one held stretch each; the excess's slope."""

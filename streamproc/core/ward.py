@@ -67,6 +67,8 @@ class Ward:
     devices: dict[str, tuple[str, int]] = field(default_factory=dict)
     _due: list[tuple[int, str]] = field(default_factory=list)
     _waiting: list[Change] = field(default_factory=list)
+    _late: dict[str, int] = field(default_factory=dict)
+    """Beds that were told something late since the last tick, and when: each is judged once, at the next."""
     _awaiting_roster: bool = False
     _judged_ms: int = -NEVER
     """Beds were judged up to here under another hold-back: event time never goes back."""
@@ -80,6 +82,8 @@ class Ward:
     def tick(self, now_ms: int) -> list[Change]:
         """The clock has reached `now_ms`; going back is no news. Returns what is to be announced."""
         self.lags_ms.clear()
+        if self._late:
+            self._judge_late()
         if self.clock_ms is None:
             self.clock_ms = now_ms
         if now_ms < self.clock_ms:
@@ -287,9 +291,17 @@ class Ward:
 
     def _take_late(self, bed: Bed, event: Telemetry, received_ms: int) -> Taken:
         bed.advance(self.watermark_ms, self.lags_ms)
-        self._waiting += bed.take_late(event, received_ms)
-        self._schedule(bed)
+        bed.take_late(event)
+        self._late[bed.name] = received_ms
         return Taken.LATE
+
+    def _judge_late(self) -> None:
+        """Before the clock moves on: what came late together is judged together, as of its receipt."""
+        for name, received_ms in self._late.items():
+            bed = self.beds[name]
+            self._waiting += bed.judge_late(received_ms)
+            self._schedule(bed)
+        self._late.clear()
 
     def _schedule(self, bed: Bed) -> None:
         due_ms = bed.due_ms
@@ -312,6 +324,7 @@ class Ward:
         """All state as plain JSON values. Taken between ticks, when nothing waits to be announced.
 
         With the clock of an earlier one it leaves out the pressures that can't have changed since then."""
+        assert not self._late, "late messages are waiting for a tick"
         assert not self._waiting, "announcements are waiting for a tick"
         newer_than_ms = None if base_ms is None else base_ms - self.limits.lateness_ms - 1
         return {

@@ -29,7 +29,7 @@ SOURCES = {"line": MapSource.ARTERIAL, "cuff": MapSource.CUFF}
 def test_the_last_valid_map(samples: list[tuple[str, int]], last: tuple[str, int] | None) -> None:
     chart = Chart(site().core_terms(), BED, 9_000)
     for source, at_ms in samples:
-        chart.pressure.take(MapSample(at_ms, BED, source, "b1", at_ms, SOURCES[source], 70_000))
+        chart.pressure.take(MapSample(at_ms, BED, source, "b1", at_ms, SOURCES[source], 70_000), at_ms)
     shown = seen_by(chart, LAST_MAP).evidence.map
     if last is None:
         assert shown is None

@@ -282,6 +282,19 @@ def test_looking_more_often_finds_nothing_new(history: History, chance: Random) 
         assert_same_feed(run(history, looks_ms=looks_ms), sparing)
 
 
+@law(more=1)
+def test_a_ward_that_has_fallen_behind_misses_nothing(history: History, chance: Random) -> None:
+    """Where every message comes late, judging all of them changes nothing either."""
+    behind_ms = HOLD_BACK_MS + chance.choice([1_000, 9_000, 25_000])
+    behind = history.arriving(
+        replace(arrival, received_ms=arrival.received_ms + behind_ms) for arrival in history.arrivals
+    )
+    sparing = run(behind)
+    assert sparing.verdicts.count(Taken.LATE) > len(sparing.verdicts) // 2
+    with judging_everything():
+        assert_same_feed(run(behind), sparing)
+
+
 def test_a_stop_is_named_as_soon_as_it_can_be_no_change_over() -> None:
     """Nothing but time passes then; a WEAN-FAIL that was open before says at once what to go back to."""
     pressure = Line((Spell("level", 2, 70.0), Spell("level", 2, 60.0), Spell("level", 12, 66.0)), 15)

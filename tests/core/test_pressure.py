@@ -112,7 +112,8 @@ def taken(
     pressure = Pressure(terms if lost_ms is None else replace(terms, map_lost_ms=lost_ms))
     sources = {"line": MapSource.ARTERIAL, "cuff": MapSource.CUFF}
     for number, (at_ms, source, mmhg, *valid) in enumerate(samples):
-        pressure.take(MapSample(at_ms, BED, source, "b1", number, sources[source], mmhg * 1_000, *valid))
+        said = MapSample(at_ms, BED, source, "b1", number, sources[source], mmhg * 1_000, *valid)
+        pressure.take(said, at_ms)
     return pressure
 
 
@@ -172,9 +173,27 @@ def test_ordinary_is_the_next_of_the_line_within_what_it_has_shown(
     pressure = taken((0, "line", 60), (1_000, "line", 80))
     origin = {"line": MapSource.ARTERIAL, "cuff": MapSource.CUFF}[source]
     next_one = MapSample(at_ms, BED, source, "b1", 9, origin, mmhg * 1_000, valid)
-    assert pressure.is_ordinary(next_one) is ordinary
-    assert taken().is_ordinary(next_one) is False
-    assert taken((0, "cuff", 60)).is_ordinary(next_one) is False
+    assert pressure.is_ordinary(next_one, at_ms) is ordinary
+    assert taken().is_ordinary(next_one, at_ms) is False
+    assert taken((0, "cuff", 60)).is_ordinary(next_one, at_ms) is False
+
+
+@pytest.mark.parametrize(
+    ("samples", "now_ms", "ordinary"),
+    [
+        ([(0, "line", 70), (1_000, "line", 70)], 4_000, True),
+        ([(0, "line", 70), (1_000, "line", 70)], 1_000 + LOST_MS - 1, True),
+        ([(0, "line", 70), (1_000, "line", 70)], 1_000 + LOST_MS, False),  # the line was lost meanwhile
+        ([(0, "line", 70), (3_000, "line", 70)], 4_000, False),  # not the next
+        ([(0, "line", 70), (1_000, "line", 70, False)], 2_000, True),
+        ([(0, "line", 70), (1_000, "line", 70, False)], 4_000, False),  # it ends an artefact that counts
+    ],
+)
+def test_a_sample_that_comes_late_is_ordinary_while_the_line_goes_on(
+    samples: list[tuple[int, str, int]], now_ms: int, ordinary: bool
+) -> None:
+    late = MapSample(2_000, BED, "line", "b1", 9, MapSource.ARTERIAL, 70_000)
+    assert taken(*samples).is_ordinary(late, now_ms) is ordinary
 
 
 @pytest.mark.parametrize(
@@ -253,6 +272,7 @@ QUESTIONS: dict[str, Callable[[Chart], Finding]] = {
     "MAP at least": lambda chart: chart.map_at_least(60_000),
     "mean below": lambda chart: chart.mean_map_below(60_000, 60),
     "coverage": lambda chart: chart.pressure.trend.coverage_at_least("coverage", 0.8, chart.now_ms, 60_000),
+    "artefacts": lambda chart: chart.pressure.artefacts.share_above("artefacts", 0.2, chart.now_ms, 60_000),
     "MAP silent": lambda chart: chart.map_silent_for(20_000),
     "MAP heard": lambda chart: chart.map_heard(),
     "monitor sends": lambda chart: chart.monitor_sends(),
@@ -299,9 +319,42 @@ def test_ordinary_samples_leave_a_firm_answer_as_it_is(
         assert ask(chart).state is promised.state
 
 
+@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("name", QUESTIONS)
+@given(before=BEATS, after=BEATS, behind_s=st.integers(1, 16), at_once=st.integers(1, 6))
+@example(before=[(5, 90, True), (5, 59, True), (50, 60, True)], after=[(1, 59, True)], behind_s=9, at_once=1)
+@example(before=[(1, 60, True)] * 70 + [(1, 60, False)], after=[(1, 60, True)], behind_s=14, at_once=1)
+def test_samples_that_come_late_leave_a_firm_answer_as_it_is(
+    name: str,
+    before: list[tuple[int, int, bool]],
+    after: list[tuple[int, int, bool]],
+    behind_s: int,
+    at_once: int,
+) -> None:
+    """The same while we have fallen behind: each sample comes so many seconds after its instant, several
+    of them at once, and an answer is given by what had come until then."""
+    chart, ask = Chart(site().core_terms(), BED, START_MS), QUESTIONS[name]
+    at_ms = START_MS
+    for gap_s, mmhg, clean in before:
+        at_ms += gap_s * 1_000
+        take(chart, at_ms, mmhg, clean or gap_s > 1)
+    chart.move_to(at_ms + behind_s * 1_000)
+    promised = ask(chart)
+    for number, (gap_s, mmhg, _) in enumerate(after):
+        at_ms += gap_s * 1_000
+        if number % at_once == 0:
+            chart.move_to(max(chart.now_ms, at_ms + behind_s * 1_000))
+        at_ms = min(at_ms, chart.now_ms)
+        if chart.now_ms >= promised.firm_ms or not chart.line_goes_on:
+            return
+        if take(chart, at_ms, mmhg, valid=True) != Reads.ORDINARY:
+            return
+        assert ask(chart).state is promised.state
+
+
 def take(chart: Chart, at_ms: int, mmhg: int, valid: bool) -> int:
-    """A sample of the line, at its instant; what it is news to."""
-    chart.move_to(at_ms)
+    """A sample of the line, at its instant or late; what it is news to."""
+    chart.move_to(max(at_ms, chart.now_ms))
     return chart.take_map(MapSample(at_ms, BED, "MON-1", "b1", None, MapSource.ARTERIAL, mmhg * 1_000, valid))
 
 
@@ -310,13 +363,13 @@ def test_only_an_ordinary_sample_is_taken_for_one() -> None:
     pressure = Pressure(site().core_terms())
     cuff = MapSample(START_MS + 3_000, BED, "MON-2", "b1", 1, MapSource.CUFF, 70_000)
     takes = [sample(0), sample(1_000), sample(2_000, valid=False), cuff, sample(4_000)]
-    assert [pressure.take(each) for each in takes] == [False, True, False, False, True]
+    assert [pressure.take(each, each.time_ms) for each in takes] == [False, True, False, False, True]
 
 
 def test_ordinary_samples_are_no_artefacts_and_keep_the_line_before_the_cuff() -> None:
     pressure = Pressure(site().core_terms())
     for at_ms in range(0, 120_000, 1_000):
-        pressure.take(sample(at_ms))
+        pressure.take(sample(at_ms), at_ms)
     assert pressure.artefacts.window(START_MS + 119_000, 60_000).area == 0
     pressure.take(MapSample(START_MS + 120_000, BED, "MON-2", "b1", 1, MapSource.CUFF, 40_000))
     assert pressure.trend.now(START_MS + 120_000) == 70_000

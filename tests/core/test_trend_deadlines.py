@@ -67,12 +67,13 @@ class Both:
 
     def mean_firm_ms(self, at_ms: int, excess: int, above: bool) -> int:
         """Until when a mean of values like these, held throughout, can't turn: what comes in is at worst the
-        one extreme, what leaves the other."""
+        one extreme, what leaves the other; since the newest sample another may have held that comes late."""
         if self.lowest >= LIMIT + above or self.highest < LIMIT + above:
             return NEVER
         low, high = min(self.lowest, LIMIT), max(self.highest, LIMIT)
         worst = high - self.lowest if excess > 0 else self.highest - low
-        return at_ms + abs(excess) // worst
+        unsure = (self.highest - self.lowest) * (at_ms - self.newest_ms)
+        return at_ms + max(abs(excess) - unsure, 0) // worst
 
     def mean(self, at_ms: int, span_ms: int, share: float, above: bool) -> Callable[[int], State]:
         def state_at(ms: int) -> State:

@@ -98,6 +98,17 @@ def test_a_late_message_enters_the_history_and_judges_no_past() -> None:
     assert min(change.time_ms for change in told) >= watermark_ms
 
 
+def test_what_came_late_together_is_judged_together() -> None:
+    """An alarm that an outage's backlog raises and takes back is past: it starts and ends nothing."""
+    ward, occluded = new_ward(), ("MDC_EVT_FLUID_LINE_OCCL",)
+    for number, alarms in enumerate([(), occluded, ()]):
+        late = report(0.1, at_ms=NOW_MS - 12_000 + 1_000 * number, alarms=alarms)
+        assert ward.offer(late, NOW_MS, number) is Taken.LATE
+    assert "TECH-PUMP" not in {change.rule.id for change in ward.tick(NOW_MS)}
+    ward.offer(report(0.1, at_ms=NOW_MS - 9_000, alarms=occluded), NOW_MS, 4)
+    assert "TECH-PUMP" in {change.rule.id for change in ward.tick(NOW_MS)}
+
+
 def test_a_clock_that_goes_back_is_no_news() -> None:
     ward = new_ward()
     assert ward.tick(NOW_MS - 1_000) == []
