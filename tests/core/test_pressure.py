@@ -371,6 +371,7 @@ def test_ordinary_samples_are_no_artefacts_and_keep_the_line_before_the_cuff() -
     for at_ms in range(0, 120_000, 1_000):
         pressure.take(sample(at_ms), at_ms)
     assert pressure.artefacts.window(START_MS + 119_000, 60_000).area == 0
-    pressure.take(MapSample(START_MS + 120_000, BED, "MON-2", "b1", 1, MapSource.CUFF, 40_000))
+    cuff = MapSample(START_MS + 120_000, BED, "MON-2", "b1", 1, MapSource.CUFF, 40_000)
+    pressure.take(cuff, cuff.time_ms)
     assert pressure.trend.now(START_MS + 120_000) == 70_000
     assert pressure.source is MapSource.ARTERIAL
