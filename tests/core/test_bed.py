@@ -192,7 +192,7 @@ def test_what_was_sent_before_the_stay_is_not_this_patients() -> None:
     bed = new_bed()
     live(bed, patient(T), patient(T + 10, "S-2"), to_ms=T + 20)
     for at_ms, heard_ms in ((T + 9, None), (T + 10, T + 10), (T + 11, T + 10)):
-        bed.take_late(mapped(at_ms), T + 20)
+        bed.take_late(mapped(at_ms))
         assert bed.chart.stay_heard_ms == heard_ms
 
 
@@ -200,7 +200,8 @@ def test_a_stop_is_late_news_of_the_present() -> None:
     """The past is not judged again; what holds now is."""
     bed, _ = at_risk()
     live(bed, to_ms=T + 100)
-    bed.take_late(report(at_ms=T + 50, state=PumpState.STOPPED), T + 100)
+    bed.take_late(report(at_ms=T + 50, state=PumpState.STOPPED))
+    bed.judge_late(T + 100)
     dose = bed.chart.dose
     assert dose is not None
     assert (dose.since_ms, dose.per_kg_nano) == (T + 50, 0)
