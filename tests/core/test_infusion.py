@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pump_reports import infusions, nano, report, tell
 
-from streamproc.core.dose import Dose, DoseUnknown
+from streamproc.core.dose import Dose, DoseUnknown, Flow
 from streamproc.core.events import PumpState, PumpStatus
-from streamproc.core.infusion import Infusions
+from streamproc.core.infusion import Delivery, Infusions
+from streamproc.core.titration import Titration
 
 laws = settings(max_examples=150, deadline=None, print_blob=True, derandomize=False)
 SECOND_MS = 1_000
@@ -428,3 +430,67 @@ def test_why_a_dose_is_unknown_is_told_of_each_channel_that_infuses() -> None:
     pumps = infusions()
     tell(pumps, report(0.1), report(5.0, "mL/h", channel="2"), report(5.0, "ug/min", channel="3"))
     assert pumps.reasons_unknown(DRUG) == [DoseUnknown.NO_CONCENTRATION, DoseUnknown.NO_WEIGHT]
+
+
+# one channel's stretches
+
+RETENTION_MS = 1_000
+
+
+def delivery(*flows: tuple[int, int]) -> Delivery:
+    """A channel that delivered these amounts, each from its instant on."""
+    one = Delivery(Titration(RETENTION_MS, 30, Fraction(1, 200)))
+    for at_ms, amount in flows:
+        one.deliver("1", at_ms, Flow(Fraction(amount), Fraction(amount)))
+    return one
+
+
+def stretches(one: Delivery) -> list[tuple[int, int, int | None]]:
+    return [
+        (s.since_ms, s.confirmed_ms, s.flow.per_kg_min and int(s.flow.per_kg_min)) for s in one.channels["1"]
+    ]
+
+
+@pytest.mark.parametrize(("heard_ms", "confirmed_ms"), [(4, 12), (10, 12), (12, 12), (13, 13)])
+def test_a_channel_is_confirmed_until_it_was_last_heard(heard_ms: int, confirmed_ms: int) -> None:
+    one = delivery((0, 1), (3, 1), (12, 2))
+    one.confirm("1", heard_ms)
+    assert stretches(one) == [(0, 3, 1), (12, confirmed_ms, 2)]
+    one.confirm("unheard", heard_ms)
+    assert list(one.channels) == ["1"]
+
+
+def test_of_two_flows_of_one_instant_the_later_one_is_kept() -> None:
+    assert stretches(delivery((0, 1), (10, 2), (10, 3))) == [(0, 0, 1), (10, 10, 3)]
+
+
+def test_of_too_many_stretches_the_oldest_are_forgotten_once_they_are_old() -> None:
+    old = [(RETENTION_MS * n, n) for n in range(1, 66)]
+    assert len(delivery(*old[:64]).channels["1"]) == 64
+    assert [since_ms for since_ms, _, _ in stretches(delivery(*old))] == [at_ms for at_ms, _ in old[32:]]
+    assert len(delivery(*[(n, n) for n in range(1, 90)]).channels["1"]) == 89
+
+
+@pytest.mark.parametrize(("middle_ms", "kept"), [(1_000, 33), (1_001, 65)])
+def test_a_stretch_is_old_once_the_retention_is_over(middle_ms: int, kept: int) -> None:
+    """The last of those that would go ends where the next one begins."""
+    times_ms = [*range(32), middle_ms, *range(1_002, 1_033), 1_000 + RETENTION_MS]
+    assert len(delivery(*[(at_ms, n) for n, at_ms in enumerate(times_ms)]).channels["1"]) == kept
+
+
+def test_two_losses_that_never_were_leave_no_trace() -> None:
+    pumps = infusions()
+    tell(pumps, report(0.1), report(0.2, channel="2"), report(0.2, at_ms=5_000, channel="2"))
+    lose(pumps, LOSS_MS)
+    lose(pumps, 5_000 + LOSS_MS)
+    assert [dose for _, dose in doses(pumps)] == [nano("0.3"), None]
+    tell(pumps, report(0.1, at_ms=12_000), report(0.2, at_ms=12_000, channel="2"))
+    assert doses(pumps) == [(0, nano("0.3"))]
+
+
+def test_a_change_of_the_present_writes_no_history_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    pumps = infusions()
+    tell(pumps, report(0.1))
+    monkeypatch.delattr(Titration, "replace_from")
+    tell(pumps, report(0.2, at_ms=5_000), report(0.3, at_ms=10_000))
+    assert [dose for _, dose in doses(pumps)] == [nano("0.1"), nano("0.2"), nano("0.3")]

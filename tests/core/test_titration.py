@@ -159,6 +159,9 @@ def test_of_too_many_steps_the_oldest_are_forgotten_once_they_are_old() -> None:
     assert [step.since_ms for step in titration_of([*steps, (640, 9_000)]).steps] == list(range(320, 650, 10))
     young = titration_of([(n, 100 + 10 * n) for n in range(80)])
     assert len(young.steps) == 80
+    for middle_ms, kept in ((1_000, 33), (1_001, 65)):
+        times_ms = [*range(32), middle_ms, *range(1_002, 1_033), 1_000 + RETENTION_MS]
+        assert len(titration_of([(at_ms, 100 + 10 * n) for n, at_ms in enumerate(times_ms)]).steps) == kept
 
 
 def test_a_repeated_dose_is_no_step() -> None:
