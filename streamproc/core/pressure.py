@@ -46,7 +46,11 @@ class Cadence:
 
     def _measure(self, interval_ms: int) -> None:
         self.intervals_ms = [*self.intervals_ms[1 - KEPT_INTERVALS :], interval_ms]
-        self.steady_ms = interval_ms if self.intervals_ms == [interval_ms] * KEPT_INTERVALS else None
+        self._see_whether_steady()
+
+    def _see_whether_steady(self) -> None:
+        alike = len(self.intervals_ms) == KEPT_INTERVALS and len(set(self.intervals_ms)) == 1
+        self.steady_ms = self.intervals_ms[0] if alike else None
 
     def alive(self, time_ms: int) -> None:
         """A sign of life that says nothing of the usual interval."""
@@ -70,7 +74,7 @@ class Cadence:
     def restore(self, kept: list[Any]) -> None:
         """Take over what `snapshot` gave."""
         self.last_ms, self.measured_ms, self.intervals_ms = kept[0], kept[1], list(kept[2])
-        self.steady_ms = None
+        self._see_whether_steady()
 
 
 @dataclass(slots=True)

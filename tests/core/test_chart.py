@@ -110,13 +110,14 @@ def test_a_time_that_nobody_watched_is_news_to_all_that_measures_a_silence() -> 
     assert news == Reads.DOUBTS | Reads.MAP | Reads.PUMPS | Reads.PRESENCE
 
 
-def test_a_sample_is_ordinary_only_in_its_own_instant() -> None:
+def test_a_sample_is_ordinary_if_it_is_the_next_of_the_line() -> None:
     bed = chart()
     assert bed.take_map(mapped(70, T)) == Reads.PRESENCE | Reads.MAP
     bed.move_to(T + 5_000)
     assert bed.take_map(mapped(70, T + 5_000)) == Reads.ORDINARY
     bed.move_to(T + 10_001)
-    assert bed.take_map(mapped(70, T + 10_000)) == Reads.MAP
+    assert bed.take_map(mapped(70, T + 10_000)) == Reads.ORDINARY
+    assert bed.take_map(mapped(70, T + 4_000)) == Reads.MAP
 
 
 FIRST = report(0.1, at_ms=T, volume_remaining_ml=20.0)

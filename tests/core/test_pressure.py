@@ -358,6 +358,16 @@ def take(chart: Chart, at_ms: int, mmhg: int, valid: bool) -> int:
     return chart.take_map(MapSample(at_ms, BED, "MON-1", "b1", None, MapSource.ARTERIAL, mmhg * 1_000, valid))
 
 
+def test_a_steady_rhythm_is_known_again_after_a_restart() -> None:
+    for beats in (4, 5, 6, 9):
+        cadence, other = Cadence(), Cadence()
+        for beat in range(beats):
+            cadence.heard(beat * 7_000, longest_ms=60_000)
+        other.restore(json.loads(json.dumps(cadence.snapshot())))
+        assert other == cadence
+        assert cadence.steady_ms == (7_000 if beats > 5 else None)
+
+
 def test_only_an_ordinary_sample_is_taken_for_one() -> None:
     """Not the first, nor an artefact, nor a cuff beside the line."""
     pressure = Pressure(site().core_terms())
