@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from streamproc.core.finding import NEVER, Finding, negated
+from streamproc.core.frozen import frozen
 
 
 class Priority(StrEnum):
@@ -109,7 +110,7 @@ CLEARING = {
 or stays there, unless it was acknowledged or what clears it unlatches."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Level:
     """One priority of a rule: when it is reached, after what wait, and when it is left again."""
 
@@ -124,7 +125,7 @@ class Level:
         return (negated(self.when) if self.left_when is None else self.left_when).met
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clear:
     """One way in which a rule's alert ends: the condition, and for how long it must hold."""
 
@@ -134,7 +135,7 @@ class Clear:
     """Ends a latching alert although nobody has seen it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     """What a rule says at one instant: its levels, the highest first, and its ways to clear.
 

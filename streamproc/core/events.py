@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
+
+from streamproc.core.frozen import frozen
 
 MILLI = 1000
 """MAP is kept in integer thousandths of a mmHg: sums are exact, and 65 kPa-converted stays 65."""
@@ -72,7 +74,7 @@ class Quantity:
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MapSample:
     """One mean arterial pressure; an artefact is recorded as such and never enters a window."""
 
@@ -87,7 +89,7 @@ class MapSample:
     valid: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PumpStatus:
     """One pump channel's actual state, rates as delivered (not as programmed)."""
 
@@ -172,7 +174,7 @@ class BedFreed:
     bed: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Observation:
     """Any other observation of the contract; `value` is a figure or a word, as its kind has it."""
 
@@ -256,7 +258,8 @@ Event = BedEvent | Acknowledged | Tick
 
 def plain(event: HeldEvent) -> dict[str, Any]:
     """Its fields by their names, a quantity as its two: what `asdict` gives, in a tenth of the time."""
-    named = dict(zip(event.__slots__, _values_of(event.__slots__)(event), strict=True))
+    names: tuple[str, ...] = cast(Any, event).__slots__
+    named = dict(zip(names, _values_of(names)(event), strict=True))
     for name in QUANTITIES:
         if (value := named.get(name)) is not None:
             named[name] = {"value": value.value, "unit": value.unit}

@@ -5,12 +5,11 @@ Looked up when it is asked for, never while judging.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from streamproc.core.alert import Kind
 from streamproc.core.chart import Chart, ms
 from streamproc.core.dose import NANO
 from streamproc.core.events import Doubt, DrugForm, ObservationKind, PumpState, Quantity
+from streamproc.core.frozen import frozen
 from streamproc.core.observations import Reading
 from streamproc.core.rule import Wording
 from streamproc.core.samples import SampleId
@@ -21,7 +20,7 @@ MOST_OBSERVED = 16
 """Readings that one announcement carries, the newest: it must stay far below what a message may hold."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WindowEvidence:
     """The window of samples that a figure came from: `coverage` is 0..1 of its length, None of one sample."""
 
@@ -33,7 +32,7 @@ class WindowEvidence:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChannelEvidence:
     """One channel's part in a dose: what it reported, when, and which weight was used."""
 
@@ -51,7 +50,7 @@ class ChannelEvidence:
     weight_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evidence:
     """Everything that an alert was decided from."""
 
@@ -61,7 +60,7 @@ class Evidence:
     observed: tuple[Reading, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Noticed:
     """Something that was noticed about a device or the bed: when, what, and on whom."""
 
@@ -70,7 +69,7 @@ class Noticed:
     device: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """What one clause looked at: samples, pumps, readings, or what else the chart holds."""
 

@@ -11,10 +11,10 @@ judged anew at every beat.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from streamproc.core.frozen import frozen
 from streamproc.core.sight import Sight
 
 NEVER = 1 << 62
@@ -32,7 +32,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clause:
     """One elementary comparison: what was compared, with what, where it was seen, and why it is unknown if
     it is. A value in words has no limit."""
@@ -46,7 +46,7 @@ class Clause:
     saw: Sight
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """An answer, what it was put together from, and the first instants (event time, ms) at which it may
     differ: with no new event, and while the line goes on. `opposite` is true of a negation."""

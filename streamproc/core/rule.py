@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from streamproc.core.alert import Alert, Judgement, Kind
 from streamproc.core.chart import Chart
+from streamproc.core.frozen import frozen
 from streamproc.core.observations import Reading
 
 P = TypeVar("P")
@@ -27,7 +28,7 @@ class Citation:
     says: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wording:
     """What an alert says: one line for a wall display, advice, and the figure that decided.
 

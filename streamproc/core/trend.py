@@ -12,6 +12,7 @@ from functools import lru_cache
 from math import ceil, floor
 
 from streamproc.core.finding import NEVER, Finding, found, unknown
+from streamproc.core.frozen import frozen
 from streamproc.core.samples import SampleId, Samples
 from streamproc.core.sight import Of, sight
 
@@ -28,7 +29,7 @@ def most_ms(share: float, span_ms: int) -> int:
     return floor(Fraction(repr(share)) * span_ms)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     """The last `span_ms` as it was: integral of value over held time, and how much was held."""
 
