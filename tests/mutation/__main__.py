@@ -1,6 +1,7 @@
 """`./run mutate [MODULE…]`: try every mutant of `core` and `rules`, or of the modules named.
 
-Verdicts are kept in var/mutation; the next run tries survivors and what is new again (`--again`: all).
+Verdicts are kept in var/mutation; the next run tries survivors without a reason and what is new again
+(`--again`: all).
 `--report` writes docs/mutation.md from them.
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from tests.mutation.graft import changed_functions, place_of
 from tests.mutation.mutant import ROOT, SETTINGS, Mutant, marks_of, mutants_of
-from tests.mutation.report import write_report
+from tests.mutation.report import reasons, write_report
 from tests.mutation.trial import (
     DEBUG,
     Judge,
@@ -33,7 +34,6 @@ FOLDER = ROOT / "var" / "mutation"
 VERDICTS = FOLDER / "verdicts.jsonl"
 SURVEYED = FOLDER / "survey.json"
 NEW = Verdict("not tried")
-UNDECIDED = ("survived", "not tried")
 MARKS = {"killed": ".", "survived": "S", "timed out": "t"}
 
 
@@ -48,7 +48,15 @@ def main() -> None:
         write_report(mutants, {digest: verdict.outcome for digest, verdict in known.items()})
         return
     outcomes = {mutant: known.get(mutant.digest, NEW).outcome for mutant in mutants}
-    due = [mutant for mutant in mutants if asked.again or outcomes[mutant] in UNDECIDED]
+    explained = reasons()
+    due = [
+        mutant
+        for mutant in mutants
+        if asked.again
+        or outcomes[mutant] == "not tried"
+        or (outcomes[mutant] == "survived" and mutant.name not in explained)
+    ]
+    due.sort(key=lambda mutant: (outcomes[mutant] == "survived", not mutant.is_of_a_comparison))
     print(f"{len(mutants)} mutants, {len(due)} of them to try", flush=True)
     SETTINGS["most_s"] = asked.most
     if due:

@@ -46,6 +46,11 @@ class Mutant:
         return f"{self.path}: {self.before} -> {self.after}" + (f" ({self.nth})" if self.nth else "")
 
     @property
+    def is_of_a_comparison(self) -> bool:
+        """Whether it is a comparison that is changed: these are tried first."""
+        return self.operator.startswith("ReplaceComparisonOperator")
+
+    @property
     def digest(self) -> str:
         """What a verdict belongs to: the mutated function, or statement outside of any."""
         first, last = _unit_of(self.original, self.line)

@@ -14,7 +14,6 @@ PAGE = ROOT / "docs" / "mutation.md"
 REASONS = Path(__file__).parent / "survivors.yaml"
 RUNS = Path(__file__).parent / "runs.md"
 """Of which sources the verdicts are, in words."""
-COMPARISON = "ReplaceComparisonOperator"
 OUTCOMES = ("killed", "timed out", "survived", "not tried")
 HEAD = """# Mutation testing
 
@@ -29,8 +28,8 @@ def write_report(mutants: Iterable[Mutant], outcomes: Mapping[str, str]) -> None
     """Write the page; a reason whose mutant is dead or gone is an error."""
     listed = [(mutant, outcomes.get(mutant.digest, "not tried")) for mutant in mutants]
     alive = {mutant.name for mutant, outcome in listed if outcome == "survived"}
-    reasons = {name: group["why"] for group in _groups() for name in group["mutants"]}
-    stale = sorted(set(reasons) - alive)
+    explained = reasons()
+    stale = sorted(set(explained) - alive)
     if stale:
         raise SystemExit("no survivors: " + "; ".join(stale))
     figures = [*_figures(listed), *_comparisons(listed)]
@@ -38,13 +37,15 @@ def write_report(mutants: Iterable[Mutant], outcomes: Mapping[str, str]) -> None
         HEAD,
         RUNS.read_text(encoding="utf-8"),
         *figures,
-        *_survivors(reasons, sorted(alive - set(reasons))),
+        *_survivors(explained, sorted(alive - set(explained))),
     ]
     PAGE.write_text("\n".join(text) + "\n", encoding="utf-8")
 
 
-def _groups() -> list[dict[str, object]]:
-    return YAML(typ="safe", pure=True).load(REASONS.read_text(encoding="utf-8")) or []
+def reasons() -> dict[str, str]:
+    """Why a survivor cannot be noticed, by its name."""
+    groups = YAML(typ="safe", pure=True).load(REASONS.read_text(encoding="utf-8")) or []
+    return {name: group["why"] for group in groups for name in group["mutants"]}
 
 
 def _figures(listed: Iterable[tuple[Mutant, str]]) -> Iterator[str]:
@@ -66,7 +67,7 @@ def _figures(listed: Iterable[tuple[Mutant, str]]) -> Iterator[str]:
 
 def _comparisons(listed: Iterable[tuple[Mutant, str]]) -> Iterator[str]:
     """What became of the mutants of a comparison, of all modules together."""
-    count = Counter(outcome for mutant, outcome in listed if mutant.operator.startswith(COMPARISON))
+    count = Counter(outcome for mutant, outcome in listed if mutant.is_of_a_comparison)
     told = ", ".join(f"{count[outcome]} {outcome}" for outcome in OUTCOMES)
     yield f"Of them, {count.total()} are mutants of a comparison: {told}.\n"
 
@@ -79,12 +80,12 @@ def _row(module: str, count: Counter[str]) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def _survivors(reasons: Mapping[str, object], unexplained: list[str]) -> Iterator[str]:
+def _survivors(explained: Mapping[str, str], unexplained: list[str]) -> Iterator[str]:
     """Each survivor under its reason; those without one last."""
     yield "## Survivors that change nothing that can be seen\n"
-    for why in dict.fromkeys(reasons.values()):
+    for why in dict.fromkeys(explained.values()):
         yield f"{why}\n"
-        yield from (f"- `{name}`" for name, reason in reasons.items() if reason == why)
+        yield from (f"- `{name}`" for name, reason in explained.items() if reason == why)
         yield ""
     yield "## Survivors that a test should notice, or that nobody has judged yet\n"
     yield from (f"- `{name}`" for name in unexplained)
