@@ -104,6 +104,7 @@ def disagreements(settings: Settings) -> Iterator[Disagreement]:
         one, same = _at(tree, key), _at(tree, other)
         if one != same:
             yield Disagreement(key, f"must be what {other} is, {same:g}; it is {one:g}")
+    yield from _beds_named_twice(settings)
     yield from _two_spans_of_urine(settings)
     yield from _a_step_that_alarms(settings)
     yield from _drugs_that_rules_miss(settings)
@@ -113,6 +114,14 @@ def _at(tree: Any, key: str) -> Any:
     for part in key.split("."):
         tree = tree[part]
     return tree
+
+
+def _beds_named_twice(settings: Settings) -> Iterator[Disagreement]:
+    """The second was meant to be another bed, which nobody would miss."""
+    first = dict[str, int]()
+    for place, bed in enumerate(settings.roster):
+        if first.setdefault(bed, place) != place:
+            yield Disagreement(f"roster.{place}", f"{bed} is on it already; right would be each bed once")
 
 
 def _two_spans_of_urine(settings: Settings) -> Iterator[Disagreement]:

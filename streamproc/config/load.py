@@ -53,7 +53,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return f"{place}: {self.key}: {self.wrong}" if self.key else f"{place}: {self.wrong}"
+        named = not self.key or place.removeprefix("--set ").partition("=")[0] == self.key
+        return f"{place}: {self.wrong}" if named else f"{place}: {self.key}: {self.wrong}"
 
 
 class ConfigError(Exception):
@@ -215,7 +216,8 @@ def _problem(
 def _unlike(
     folder: Path, trees: Mapping[str, CommentedMap], overridden: Sequence[str], each: Disagreement
 ) -> Problem:
-    return _placed(folder, trees, overridden, tuple(each.key.split(".")), each.wrong)
+    path = [int(part) if part.isdecimal() else part for part in each.key.split(".")]
+    return _placed(folder, trees, overridden, path, each.wrong)
 
 
 def _placed(

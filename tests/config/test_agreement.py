@@ -50,6 +50,13 @@ def test_what_one_rule_advises_and_another_judges_is_one_number(key: str, other:
     assert not told([f"{key}={changed}", f"{other}={changed}"], key, other)
 
 
+def test_a_bed_that_is_on_the_roster_twice_is_refused_at_its_second_place() -> None:
+    """The second was meant to be another bed, which nobody would miss."""
+    (problem,) = problems(["roster=[icu-a/bed-1, icu-a/bed-2, icu-a/bed-1]"])
+    assert (problem.key, problem.wrong.split()[0]) == ("roster.2", "icu-a/bed-1")
+    assert not problems(["roster=[icu-a/bed-1, icu-a/bed-2]"])
+
+
 def test_a_step_that_would_alarm_is_not_proposed() -> None:
     """WEAN-FAST leaves 75 % less its tolerance, so a step of 25.375 % passes and a larger one does not."""
     key = "rules.WEAN-READY.step_percent"

@@ -367,6 +367,13 @@ def test_every_wrong_override_is_told(folder: Path) -> None:
     }
 
 
+def test_a_bed_named_twice_is_told_with_its_line(folder: Path) -> None:
+    change(folder, "service.yaml", "roster: []", "roster:\n  - icu-a/bed-1\n  - icu-a/bed-1")
+    problem = only_problem(folder)
+    before = (folder / "service.yaml").read_text().partition("roster:")[0].count("\n")
+    assert (problem.key, problem.line, problem.column) == ("roster.1", before + 3, 5)
+
+
 # the command
 
 
@@ -402,7 +409,7 @@ def test_check_answers_2_and_every_problem_when_not(folder: Path) -> None:
 def test_check_answers_2_for_a_wrong_override() -> None:
     done = check("--set", "mqtt.port=many")
     assert done.returncode == 2
-    assert done.stderr.startswith("--set mqtt.port: mqtt.port: ")
+    assert done.stderr.startswith("--set mqtt.port: must be ")
 
 
 @pytest.mark.parametrize("text", ["[" * 3_000, "? a: 1", "a: &a [*a, " + "[" * 2_000])
