@@ -52,6 +52,9 @@ class Past:
         run = Replay(self.settings)
         for _ in self._lived(run, at_ms, NEVER if at_ms is None else at_ms):
             pass
+        if at_ms is not None and run.begins_ms is not None and at_ms < run.begins_ms:
+            begins = rfc3339(run.begins_ms)
+            raise Unexplained(f"what is recorded begins at {begins}; right would be an instant from then on")
         ward = run.intake.ward
         bed = ward.beds.get(name)
         if bed is None:
@@ -68,6 +71,8 @@ class Past:
             with read_only(self.state_dir / JOURNAL) as journal:
                 position = begin(intake, journal, newest_up_to_ms=nearest_to_ms)
                 _refuse_before_what_is_kept(intake, at_ms)
+                first = next(journal.read(1), None) if position == 0 else None
+                run.begins_ms = None if first is None else first.received_ms
                 yield from relived(intake, journal, position, _until(intake, at_ms))
         if intake.ward.clock_ms is None:
             raise Unexplained("there is no telemetry in it")

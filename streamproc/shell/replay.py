@@ -28,6 +28,8 @@ class Replay:
 
     settings: Settings
     intake: Intake = field(init=False)
+    begins_ms: int | None = None
+    """When the first of the recorded messages was received."""
 
     def __post_init__(self) -> None:
         self.intake = Intake.from_settings(self.settings)
@@ -52,7 +54,9 @@ class Replay:
         in_order = in_order_of_receipt(messages, self.intake.ward.limits.hold_back_ms)
         for received_ms, group in groupby(in_order, key=attrgetter("received_ms")):
             together = list(group)
-            now_ms = received_ms if now_ms is None else max(now_ms, received_ms)
+            if now_ms is None:
+                now_ms = self.begins_ms = received_ms
+            now_ms = max(now_ms, received_ms)
             if until_ms is not None and now_ms > until_ms:
                 break
             self.intake.look_back(now_ms, together)

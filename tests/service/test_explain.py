@@ -196,6 +196,13 @@ async def test_an_instant_before_what_is_kept_is_refused_with_where_it_begins(tm
     assert "kept from 2026-" in refused.output
 
 
+def test_an_instant_before_the_recording_is_refused_with_where_it_begins(recording: Path) -> None:
+    """Not as a bed that nobody has heard of."""
+    refused = explained("--bed", BED, "--rule", "MAP-LOW", "--at", rfc3339(START_MS - MINUTE_MS), recording)
+    assert refused.exit_code == 2
+    assert f"what is recorded begins at {rfc3339(START_MS)[:-5]}" in refused.output
+
+
 async def test_a_view_stays_at_its_moment_while_the_service_writes_on(tmp_path: Path) -> None:
     """What is appended or forgotten meanwhile is neither seen nor missed."""
     async with await journaled(tmp_path, snapshot_at=100) as journal:
