@@ -17,6 +17,7 @@ import typer
 
 from streamproc import __version__
 from streamproc.config import ConfigError, Settings, load
+from streamproc.config.settings import CLINICAL
 from streamproc.shell.apart import UNREADABLE, replayed, replayed_apart
 from streamproc.shell.catalogue import as_markdown, as_text
 from streamproc.shell.clock import ClockWrong
@@ -84,18 +85,26 @@ def run(config: Config = None, set_: Set = None) -> None:
     settings = _settings(config, set_)
     set_up(settings.log.level, settings.log.format)
     try:
-        asyncio.run(_serve(settings, lambda: load(config, set_ or ())))
+        asyncio.run(_serve(settings, lambda: load(config, set_ or ()), staying(set_ or ())))
     except STOPPED_FOR_GOOD as error:
         _log.critical("service_failed", why=type(error).__name__, detail=str(error))
         raise typer.Exit(1) from None
 
 
-async def _serve(settings: Settings, read_anew: Callable[[], Settings]) -> None:
+def staying(overrides: Sequence[str]) -> list[str]:
+    """What was set on the command line of that which may change in a file while the service runs."""
+    paths = [override.partition("=")[0] for override in overrides]
+    return [path for path in paths if path.partition(".")[0] in CLINICAL]
+
+
+async def _serve(settings: Settings, read_anew: Callable[[], Settings], stays: Sequence[str]) -> None:
     service = Service(settings)
     loop = asyncio.get_running_loop()
     reloads = set[asyncio.Task[None]]()
 
     def reload() -> None:
+        if stays:  # whoever has changed it in a file would wait in vain
+            _log.warning("set_on_the_command_line_stays", keys=stays)
         task = loop.create_task(service.reload(read_anew))
         reloads.add(task)
         task.add_done_callback(reloads.discard)

@@ -144,6 +144,14 @@ async def test_a_wrong_configuration_changes_nothing_and_is_said(
     await site.processor.until(lambda metrics: metrics.value("config_refused") == 0, "right again")
 
 
+async def test_what_the_command_line_covers_is_said_at_a_reload(site: Site) -> None:
+    """Whoever has written another roster into the file would wait in vain."""
+    site.processor.overrides = ("roster=[icu-a/bed-1]", "http.host=127.0.0.1")
+    await (await site.processor.start()).ready()
+    told = await site.reload("set_on_the_command_line_stays")
+    assert told["keys"] == ["roster"]
+
+
 async def test_what_needs_a_restart_is_said_and_left_alone(site: Site) -> None:
     """The broker, the state folder and the limits stay as they were at the start."""
     await (await site.processor.start()).ready()
