@@ -156,7 +156,7 @@ class Bed:
                 *_, came_ms, event = heapq.heappop(held)
                 reads |= self._happen(event, changes)
                 received_ms = max(received_ms, came_ms)
-                if lags_ms is not None:
+                if lags_ms is not None and event.__class__ is not Unwatched:  # ours, and no message
                     lags_ms.append(now_ms)
             changes += self._live(reads, received_ms)
         self.chart.move_to(to_ms)

@@ -244,6 +244,17 @@ def test_an_acknowledgement_of_no_open_alert_is_refused() -> None:
     assert ward.offer(ahead, NOW_MS + 103_000, 2) is Reason.FUTURE
 
 
+def test_only_messages_have_a_lag() -> None:
+    """A time that nobody watched happens to each bed at its beginning, and is no message that came late."""
+    ward, back_ms = new_ward(frozenset({BED})), NOW_MS + 100_000
+    ward.note_unwatched(NOW_MS, back_ms, "restarted", back_ms)
+    [gap] = ward.tick(back_ms)
+    assert (gap.rule.id, ward.lags_ms) == ("TECH-GAP", [])
+    ward.offer(sample(back_ms), back_ms, 1)
+    ward.tick(back_ms + LIMITS.hold_back_ms)
+    assert ward.lags_ms == [back_ms]
+
+
 # each message gets one verdict
 
 
