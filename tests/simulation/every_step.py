@@ -39,6 +39,7 @@ def undisturbed() -> list[str]:
     with state_folder() as folder:
         simulation = short_run(folder)
         check(simulation, check_as_sent)
+    assert any(b'"acknowledged_by":"rn"' in payload for payload in simulation.feed), "nobody acknowledged"
     (steps,) = simulation.steps
     return steps
 

@@ -53,6 +53,17 @@ def plan(chance: random.Random, hours: float, *, gentle: bool) -> list[Fault]:
     return faults
 
 
+def reloads(chance: random.Random, hours: float, *, gentle: bool) -> list[Fault]:
+    """SIGHUPs, drawn apart from the other faults; another configuration than before only in a harsh plan."""
+    hows = RELOADS_GENTLE if gentle else RELOADS_HARSH
+    moments = [chance.uniform(1, hours * 3600) for _ in range(chance.randint(1, RELOADS_MOST))]
+    return [Fault(at_s, RELOAD, how=chance.choice(hows)) for at_s in moments]
+
+
+RELOAD, RELOADS_MOST = "reload", 3
+RELOADS_GENTLE = ("wrong", "same")
+RELOADS_HARSH = (*RELOADS_GENTLE, "other", "other")
+
 GENTLE = ("crash", "crash", "crash", "stop", "cut", "half_open", "freeze", "broker_restart", "slow_disk")
 """Twice and thrice: more often than the others."""
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from typing import Any
 
 from streamproc.config import Settings
+from streamproc.shell.feed import unbroken, unsealed
 from streamproc.shell.journal import Batch, Recorded, read_only
 from streamproc.shell.service import Service
 from streamproc.wire import encode, own
@@ -18,6 +21,8 @@ from .devices import EPOCH_S, Sent
 from .simulation import STATUS, Simulation
 
 TICK_S = 5.0
+UNKEPT_MOST = 1
+"""At rest all but what came with the last round is kept."""
 
 
 def journaled(simulation: Simulation) -> list[Batch]:
@@ -40,7 +45,7 @@ def uninterrupted(settings: Settings, batches: Iterable[Batch]) -> tuple[list[by
 
 def as_sent(settings: Settings, sent: Sequence[Sent], end_s: float) -> Iterable[Batch]:
     """What a service would have taken over if every message had come at once and nothing had gone wrong."""
-    waiting = list(reversed(sent))
+    waiting = sorted(sent, key=lambda one: one.at_s, reverse=True)
     messages = [Recorded(own.CONFIGURED, own.configured(settings.clinical()), False)]
     for position in range(1, int(end_s / TICK_S) + 2):
         now_s = position * TICK_S
@@ -75,6 +80,7 @@ def check(simulation: Simulation, judge: Callable[[Simulation, list[bytes]], Non
     assert_accounted(simulation)
     assert_heartbeats(simulation, batches)
     assert_shown(simulation, feed)
+    assert_kept(simulation, feed)
     return Counter(json.loads(payload)["data"]["rule"] for payload in feed)
 
 
@@ -134,6 +140,16 @@ def assert_heartbeats(simulation: Simulation, batches: Sequence[Batch]) -> None:
     assert furthest <= len(batches), f"a heartbeat told of {furthest}, the journal ends at {len(batches)}"
     last = json.loads(simulation.broker.retained[STATUS])["state"]
     assert last == "stopping", f"the service stopped in good order, and the last heard of it is {last}"
+
+
+def assert_kept(simulation: Simulation, feed: Sequence[bytes]) -> None:
+    """Whoever asks for all of the feed is told what was published; the last is kept with the next commit."""
+    with closing(sqlite3.connect(simulation.folder / "journal.db")) as database:
+        rows = database.execute("SELECT * FROM event ORDER BY feed_seq").fetchall()
+    kept = [payload for _, payload in unbroken(0, unsealed(rows), [], len(rows), [])]
+    assert_same(kept, feed[: len(kept)], "what was published")
+    assert len(kept) == len(rows), f"kept events are damaged or missing behind number {len(kept)}"
+    assert len(feed) - len(kept) <= UNKEPT_MOST, f"{len(feed) - len(kept)} events are not kept"
 
 
 def assert_shown(simulation: Simulation, feed: Sequence[bytes]) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .devices import Ways
-from .faults import Fault, plan
+from .faults import Fault, plan, reloads
 from .oracle import check, check_as_journaled, check_as_sent
-from .simulation import SAMPLE_S, SHARES, Simulation, sparse_settings, state_folder
+from .simulation import SAMPLE_S, SHARES, Simulation, other_settings, sparse_settings, state_folder
 from .world import World
 
 BEDS, HOURS = 16, 3.0
@@ -28,6 +28,8 @@ class Survived:
     ends: Counter[str]
     faults: Counter[str]
     rules: Counter[str]
+    acknowledged: int
+    reloads: Counter[str]
 
 
 class BrokenPromise(AssertionError):
@@ -45,7 +47,9 @@ def live_through(seed: int) -> Survived:
 
 def faults_of(seed: int) -> list[Fault]:
     """What goes wrong under this seed."""
-    return plan(World(str(seed)).chance("faults"), HOURS, gentle=seed % 2 == 0)
+    world, gentle = World(str(seed)), seed % 2 == 0
+    faults = plan(world.chance("faults"), HOURS, gentle=gentle)
+    return faults + reloads(world.chance("reloads"), HOURS, gentle=gentle)
 
 
 def _live_through(seed: int) -> Survived:
@@ -53,12 +57,23 @@ def _live_through(seed: int) -> Survived:
     faults = faults_of(seed)
     with state_folder() as folder:
         ways = Ways(BEDS, HOURS, SAMPLE_S, honest=gentle)
-        settings = sparse_settings(BEDS, None if seed % ALL_RULES_EVERY == 0 else seed % SHARES)
-        simulation = Simulation(str(seed), ways, faults, settings, folder)
+        share = None if seed % ALL_RULES_EVERY == 0 else seed % SHARES
+        settings, other = sparse_settings(BEDS, share), other_settings(BEDS, share)
+        simulation = Simulation(str(seed), ways, faults, settings, folder, other=other)
         simulation.run()
         rules = check(simulation, check_as_sent if gentle else check_as_journaled)
     kinds = Counter(fault.kind for fault in faults)
-    return Survived(seed, simulation.world.trace, rules.total(), simulation.ends, kinds, rules)
+    acknowledged = sum(b'"state":"acknowledged"' in payload for payload in simulation.heard_s)
+    return Survived(
+        seed,
+        simulation.world.trace,
+        rules.total(),
+        simulation.ends,
+        kinds,
+        rules,
+        acknowledged,
+        simulation.reloads,
+    )
 
 
 def live_through_all(seeds: Iterable[int]) -> list[Survived]:

@@ -6,10 +6,12 @@ from functools import cache
 from pathlib import Path
 
 from streamproc.config import Settings, load
+from streamproc.core.alert import alert_id
 
-from .devices import Device, Sent, Ways, map_sample, pump_status
+from .devices import EPOCH_S, Device, Sent, Ways, map_sample, pump_status
 from .faults import Fault
 from .simulation import Simulation
+from .station import acknowledgement
 
 BED = "icu-a/bed-1"
 SAMPLE_S = 10
@@ -17,6 +19,8 @@ BEGIN_S, END_S = 12, 120
 """The devices begin late enough for a second start to have subscribed."""
 HIGH_S = (30, 75)
 """From when until when the dose is high and the pressure low."""
+HIGH_DOSE_S, ACKNOWLEDGED_S = 32.25, 65.0
+"""The first high dose, and when somebody acknowledges the alert that it has raised."""
 
 QUICK = (
     "event_time.hold_back_s=15",
@@ -53,6 +57,8 @@ def sent() -> list[Sent]:
         high = HIGH_S[0] <= at_s < HIGH_S[1]
         history.append(map_sample(monitor, BED, at_s, 50 if high else 75))
         history.append(pump_status(pump, BED, at_s + 0.25, 0.3 if high else 0.1))
+    onset_ms = round((EPOCH_S + HIGH_DOSE_S) * 1000)
+    history.append(acknowledgement(alert_id(f"{BED}|ESC-THRESHOLD", onset_ms), ACKNOWLEDGED_S))
     return history
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import mqtt5
 import structlog
 
-from streamproc.config import Settings, load
+from streamproc.config import ConfigError, Problem, Settings, load
 from streamproc.rules import RULES
 
 from . import disk as disks
@@ -27,6 +27,7 @@ from .devices import Publishers, Sent, Ways, bed_names, messages
 from .disk import Disk, Fate
 from .faults import Fault
 from .process import Process, Wall
+from .station import Station
 from .world import World
 
 FEED, STATUS = "alerts/v1/feed", "alerts/v1/status"
@@ -76,11 +77,28 @@ SHARES = 3
 
 
 @cache
-def sparse_settings(beds: int, share: int | None = None) -> Settings:
+def sparse_settings(
+    beds: int, share: int | None = None, on_roster: int | None = None, changed: tuple[str, ...] = ()
+) -> Settings:
     """The site's own configuration, with sparse telemetry; a share has a third of the rules, and is quick."""
+    roster = bed_names(beds if on_roster is None else on_roster)
     off = [rule.id for place, rule in enumerate(RULES) if share is not None and place % SHARES != share]
     rules = [f"rules.{rule}.enabled=false" for rule in off]
-    return load(None, (*SPARSE, *rules, f"roster=[{','.join(bed_names(beds))}]"))
+    return load(None, (*SPARSE, *rules, *changed, f"roster=[{','.join(roster)}]"))
+
+
+OTHER = (
+    "rules.ESC-THRESHOLD.threshold_mcg_per_kg_min=0.23",
+    "rules.MAP-CRIT.for_s=30",
+    "terms.map_lost_s=400",
+)
+"""What a site may change while the service runs; a bed leaves the roster with it."""
+
+
+@cache
+def other_settings(beds: int, share: int | None = None) -> Settings:
+    """The configuration that a reload may bring."""
+    return sparse_settings(beds, share, beds - 1, OTHER)
 
 
 @dataclass(slots=True)
@@ -94,6 +112,8 @@ class Simulation:
     folder: Path
     keep_trace: bool = False
     queue_max: int = 100_000
+    other: Settings | None = None
+    """What the configuration files say after a reload with another configuration; then again the first."""
     sent: list[Sent] = field(default_factory=list)
     """What the devices send; without it the seed says."""
     at_starts: tuple[Fault, ...] = ()
@@ -105,6 +125,11 @@ class Simulation:
     broker: Broker = field(init=False)
     wall: Wall = field(init=False)
     publishers: Publishers = field(init=False)
+    station: Station | None = None
+    configured: Settings = field(init=False)
+    """What the configuration files say now."""
+    reloads: Counter[str] = field(default_factory=Counter)
+    """How often the service took a configuration over, and refused one."""
     process: Process | None = None
     feed: list[bytes] = field(default_factory=list)
     heard_s: dict[bytes, float] = field(default_factory=dict)
@@ -128,19 +153,28 @@ class Simulation:
         self.disk = Disk(self.folder)
         self.broker = Broker(self.world, self.queue_max, refuses=self._refuses, on_accepted=self._heard)
         self.wall = Wall(self.world)
-        self.settings = self.settings.model_copy(
-            update={"state": self.settings.state.model_copy(update={"dir": str(self.folder)})}
-        )
+        state = self.settings.state.model_copy(update={"dir": str(self.folder)})
+        self.settings = self.configured = self.settings.model_copy(update={"state": state})
+        self.other = self.other and self.other.model_copy(update={"state": state})
         late_s = self.settings.event_time.hold_back_s * (HONESTLY_LATE if self.ways.honest else BADLY_LATE)
         self.publishers = Publishers(
             self.world, self.broker, self.world.chance("ways"), late_s, lossy=not self.ways.honest
         )
-        self.sent = self.sent or messages(self.world.chance("ward"), self.ways)
+        if not self.sent:
+            self.sent = messages(self.world.chance("ward"), self.ways)
+            self._staff()
+
+    def _staff(self) -> None:
+        """Somebody sits at a central station."""
+        chance, until_s = self.world.chance("station"), self.ways.hours * 3600
+        self.station = Station(
+            self.world, self.publishers, chance, self.ways.honest, self.sent.append, until_s
+        )
 
     def run(self) -> None:
         """Live through it to the end."""
         world = self.world
-        self.publishers.publish(self.sent)
+        self.publishers.publish(list(self.sent))
         for fault in self.faults:
             world.at(fault.at_s, lambda fault=fault: self._befall(fault))
         world.at(self.ways.hours * 3600, self._all_is_well)
@@ -154,7 +188,7 @@ class Simulation:
             self.disk,
             self.broker,
             self.wall,
-            self.settings,
+            self.configured,
             self.world.chance(f"process {self.ends.total()}"),
         )
         if self.ends.total() < len(self.at_starts):
@@ -164,6 +198,7 @@ class Simulation:
         self.steps.append(process.steps)
         tally = process.service.tally
         self.life_tallies.append((tally.received.total(), tally.accounted))
+        self.reloads += process.service.meters.reloads
         process.bury()
         self.process = None
         if ended == "stopped" and self.world.now_s > self.ways.hours * 3600:
@@ -257,6 +292,15 @@ class Simulation:
     def _no_refusal(self) -> None:
         self._refused = None
 
+    def _reload(self, fault: Fault) -> None:
+        """SIGHUP: the files are as before, say something else, or are wrong until somebody mends them."""
+        if fault.how == "other" and self.other is not None:
+            self.configured, self.other = self.other, self.configured
+        read = _wrong if fault.how == "wrong" else lambda settings=self.configured: settings
+        if self.process is not None:
+            loop, service = self.process.loop, self.process.service
+            loop.call_soon(lambda: loop.create_task(service.reload(read)))
+
     def _clock_jump(self, fault: Fault) -> None:
         self.wall.ahead_s += float(fault.how)
 
@@ -307,8 +351,14 @@ class Simulation:
         if topic == FEED:
             self.feed.append(payload)
             self.heard_s.setdefault(payload, self.world.now_s)
+            if self.station is not None:
+                self.station.hear(payload)
         elif topic == STATUS:
             self.statuses.append((self.world.now_s, payload))
+
+
+def _wrong() -> Settings:
+    raise ConfigError([Problem("service.yaml", 1, 1, "roster", "is half written")])
 
 
 def _drop(*event: Any) -> Any:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streamproc.config import Settings
+from streamproc.core.events import Acknowledged
+from streamproc.core.ward import Ward
 from streamproc.shell.journal import SqliteJournal
 from streamproc.shell.outbox import Outbox
 from streamproc.shell.service import Service
@@ -81,12 +85,36 @@ def test_a_broken_product_is_found_by_crashing_it_at_every_step(
 
 def alerts_by_arrival(patch: pytest.MonkeyPatch) -> None:
     """Event time stands still: messages are judged as they come."""
-    from streamproc.core.ward import Ward
-
     patch.setattr(Ward, "watermark_ms", property(lambda self: self.clock_ms))
 
 
-@pytest.mark.parametrize("break_it", [alerts_by_arrival, told_of_before_it_is_delivered])
+def reloaded_without_a_word_in_the_journal(patch: pytest.MonkeyPatch) -> None:
+    def judge_by(self: Service, settings: Settings) -> None:
+        self.intake.turn_to(self.settings.judging_by(settings.clinical()), self.ward.clock_ms or 0)
+
+    patch.setattr(Service, "_judge_by", judge_by)
+
+
+def acknowledged_by_arrival(patch: pytest.MonkeyPatch) -> None:
+    """What was told counts as known when the acknowledgement comes, however long ago it was given."""
+    offer = Ward.offer
+
+    def as_if_given_now(self: Ward, event: Any, received_ms: int, digest: int) -> Any:
+        ack = isinstance(event, Acknowledged)
+        return offer(self, replace(event, time_ms=received_ms) if ack else event, received_ms, digest)
+
+    patch.setattr(Ward, "offer", as_if_given_now)
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        alerts_by_arrival,
+        told_of_before_it_is_delivered,
+        reloaded_without_a_word_in_the_journal,
+        acknowledged_by_arrival,
+    ],
+)
 def test_a_broken_product_is_found_by_a_seed(monkeypatch: pytest.MonkeyPatch, break_it: Break) -> None:
     break_it(monkeypatch)
     with pytest.raises(BrokenPromise, match=r"see it again: \./run bench simulation --from"):

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from .faults import GENTLE, HARSH
+from streamproc.shell.metrics import REFUSED, TAKEN
+
+from .faults import GENTLE, HARSH, RELOAD
 from .seeds import BED_DAYS, BrokenPromise, Survived, faults_of, live_through
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,12 +40,15 @@ def test_the_promises_hold_under_every_seed(workers: Executor, first: int) -> No
     assert not broken, "\n\n".join(broken)
     assert all(each.events and each.faults for each in outcomes), "a seed that proves nothing"
     assert sum(each.ends.total() for each in outcomes) > 2 * A_CHUNK, "hardly any was ended and began anew"
+    assert all(each.acknowledged for each in outcomes), "a seed without an acknowledgement that counts"
+    reloads = sum((each.reloads for each in outcomes), Counter[str]())
+    assert min(reloads[TAKEN], reloads[REFUSED]) > A_CHUNK / 4, f"hardly a reload: {reloads}"
 
 
 def test_the_seeds_know_every_fault() -> None:
     """Of the plans alone, which cost nothing."""
     known = Counter(fault.kind for seed in range(1, A_CHUNK + 1) for fault in faults_of(seed))
-    assert set(known) == {*GENTLE, *HARSH}
+    assert set(known) == {*GENTLE, *HARSH, RELOAD}
 
 
 def test_the_seeds_are_as_long_as_they_are_said_to_be() -> None:
