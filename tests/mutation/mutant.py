@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -192,6 +192,7 @@ def _is_python(source: str) -> bool:
     return False
 
 
+@lru_cache(maxsize=64)
 def compiled(source: str, path: str) -> CodeType:
     """The code of a file."""
     return compile(source, str(ROOT / path), "exec", dont_inherit=True)
