@@ -527,3 +527,42 @@ def test_another_way_to_clear_latches_it_while_the_one_that_unlatches_waits() ->
     assert alert.stage is Stage.LATCHED
     assert step(alert, T + WAIT_MS, both(NOT_MET, MET), latches=True) is None
     assert step(alert, T + 1 + WAIT_MS, both(NOT_MET, MET), latches=True) is Phase.END
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "told_ms", "meant"),
+    [
+        (T - 1, T + 60, False),
+        (T, T + 50, True),
+        (T + 1, T + 51, True),
+        (T + 90, T + 49, False),
+        (T + 90, T + 50, True),
+        (T + 90, T + 90, True),
+    ],
+)
+def test_who_means_an_alert_knew_of_its_start_and_was_told_of_its_escalation(
+    at_ms: int, told_ms: int, meant: bool
+) -> None:
+    alert = Alert(stage=Stage.ACTIVE, onset_ms=T, escalated_ms=T + 50)
+    assert alert.meant_by(at_ms, told_ms) is meant
+    alert.escalated_ms = None
+    assert alert.meant_by(at_ms, told_ms) is (at_ms >= T)
+
+
+def test_a_level_that_is_left_goes_down_although_a_higher_one_still_waits() -> None:
+    def three(high: Finding, medium: Finding) -> Judgement:
+        levels = (Level(HIGH, high, 9 * WAIT_MS), Level(MEDIUM, medium), Level(LOW, MET))
+        return Judgement(levels, (Clear(NOT_MET),))
+
+    alert = opened(three(NOT_MET, MET))
+    assert alert.priority is MEDIUM
+    assert step(alert, T + 1, three(MET, NOT_MET)) is Phase.DEESCALATE
+    assert alert.priority is LOW
+
+
+def test_of_an_alert_that_waits_for_its_first_start_the_wait_is_kept() -> None:
+    alert = Alert()
+    step(alert, T, judged(MET, raise_ms=WAIT_MS))
+    assert alert.stage is Stage.PENDING
+    assert restored(alert) == alert
+    assert step(restored(alert), T + WAIT_MS, judged(MET, raise_ms=WAIT_MS)) is Phase.START

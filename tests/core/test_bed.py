@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pump_reports import BED, report, rules, terms
 
-from streamproc.core.alert import Phase
+from streamproc.core.alert import Clear, Judgement, Level, Phase, Priority
 from streamproc.core.bed import MOST_DEVICES, Bed
 from streamproc.core.change import Change
-from streamproc.core.chart import Reads
+from streamproc.core.chart import Chart, Reads
 from streamproc.core.events import (
     BedFreed,
     HeldEvent,
@@ -21,7 +22,8 @@ from streamproc.core.events import (
     PatientContext,
     PumpState,
 )
-from streamproc.core.finding import NEVER
+from streamproc.core.finding import ALWAYS_NOT, NEVER
+from streamproc.core.rule import Rule, Wording
 
 T = 1_000_000
 
@@ -191,9 +193,9 @@ def test_which_context_is_news(
 def test_what_was_sent_before_the_stay_is_not_this_patients() -> None:
     bed = new_bed()
     live(bed, patient(T), patient(T + 10, "S-2"), to_ms=T + 20)
-    for at_ms, heard_ms in ((T + 9, None), (T + 10, T + 10), (T + 11, T + 10)):
+    for at_ms, heard_ms, newest_ms in ((T + 9, None, 0), (T + 10, T + 10, T + 10), (T + 11, T + 10, T + 11)):
         bed.take_late(mapped(at_ms))
-        assert bed.chart.stay_heard_ms == heard_ms
+        assert (bed.chart.stay_heard_ms, bed.chart.last_heard_ms) == (heard_ms, newest_ms)
 
 
 def test_a_stop_is_late_news_of_the_present() -> None:
@@ -220,3 +222,81 @@ def test_who_reads_what_is_asked_in_the_order_of_the_rules() -> None:
 def test_a_bed_of_which_nothing_is_known_waits_for_nothing() -> None:
     bed = new_bed()
     assert (bed.due_ms, bed.advance(T + 10_000_000)) == (NEVER, [])
+
+
+# which rules are asked
+
+
+def asked_of(asked: list[str], name: str, reads: int, opens_at_mmhg: int | None = None) -> Rule:
+    """A rule that notes when it is asked; one with a pressure raises an alert below it."""
+
+    def judge(chart: Chart) -> Judgement:
+        asked.append(name)
+        below = ALWAYS_NOT if opens_at_mmhg is None else chart.map_below(1_000 * opens_at_mmhg)
+        return Judgement((Level(Priority.LOW, below),), (Clear(ALWAYS_NOT),))
+
+    return replace(
+        rules()[0], id=name, reads=reads, latches=False, judge=judge, word=lambda *_: Wording("", "")
+    )
+
+
+def three_rules(opens: str = "") -> tuple[Bed, list[str]]:
+    """Three rules that read the pressure, alerts and doses, and were all asked once; one raises below 60."""
+    asked: list[str] = []
+    each = {"first": Reads.ALERTS, "middle": Reads.MAP, "last": Reads.ALERTS | Reads.DOSE}
+    made = [asked_of(asked, name, reads, 60 if name == opens else None) for name, reads in each.items()]
+    bed = Bed.new(BED, made, terms(), T)
+    bed.advance(T)
+    bed.judge_anew(T)
+    asked.clear()
+    return bed, asked
+
+
+@pytest.mark.parametrize(
+    ("events", "asked_in_order"),
+    [
+        ([mapped(T + 1)], ["middle"]),
+        ([report(0.1, at_ms=T + 1)], ["last"]),
+        ([report(0.1, at_ms=T + 1), mapped(T + 1)], ["middle", "last"]),
+        ([report(0.1, at_ms=T + 1), report(0.1, at_ms=T + 2)], ["last"]),
+    ],
+)
+def test_only_rules_that_read_what_has_changed_are_asked(
+    events: list[HeldEvent], asked_in_order: list[str]
+) -> None:
+    bed, asked = three_rules()
+    live(bed, *events)
+    assert asked == asked_in_order
+
+
+def test_a_rule_that_reads_alerts_is_asked_once_one_before_it_has_changed() -> None:
+    """Those before it are not: what they read is told at their next instant."""
+    bed, asked = three_rules(opens="middle")
+    low = MapSample(T + 1, BED, "MON-1", "b1", 1, MapSource.ARTERIAL, 50_000)
+    assert opened(live(bed, low)) == {"middle"}
+    assert asked == ["middle", "last"]
+
+
+def test_a_rule_whose_time_has_come_or_gone_is_asked() -> None:
+    for behind_ms in (0, 1, 900):
+        bed, asked = three_rules()
+        bed.alerts["first"].due_ms = bed.judged_again_ms = T + 1_000 - behind_ms
+        bed.deadline_ms = T + 1_000
+        bed.advance(T + 1_000)
+        assert asked == ["first"]
+
+
+def test_a_steady_pressure_well_above_all_limits_keeps_no_rule_awake() -> None:
+    bed = new_bed()
+    high = [MapSample(T + 1_000 * n, BED, "MON-1", "b1", n, MapSource.ARTERIAL, 90_000) for n in range(1, 30)]
+    live(bed, patient(T), *high)
+    assert bed.restless == ()
+
+
+def test_a_deadline_that_has_passed_is_a_mistake_of_our_own() -> None:
+    for behind_ms in (0, 1, 900):
+        bed = new_bed()
+        bed.advance(T)
+        bed.judged_again_ms = T - behind_ms
+        with pytest.raises(AssertionError, match="a deadline at or before now"):
+            bed._set_deadline()

@@ -432,6 +432,13 @@ def test_why_a_dose_is_unknown_is_told_of_each_channel_that_infuses() -> None:
     assert pumps.reasons_unknown(DRUG) == [DoseUnknown.NO_CONCENTRATION, DoseUnknown.NO_WEIGHT]
 
 
+def test_a_late_report_of_the_instant_in_which_another_drug_began_gives_way_to_it() -> None:
+    pumps = infusions()
+    tell(pumps, *[report(0.3, at_ms=at_ms, drug="epinephrine") for at_ms in (10_000, 20_000)])
+    tell(pumps, report(0.2, at_ms=10_000))
+    assert doses(pumps) == [(10_000, 0)]
+
+
 # one channel's stretches
 
 RETENTION_MS = 1_000
