@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from streamproc.core.events import MapSample
+from streamproc.wire import Decoder, Topics
+from streamproc.wire.instant import instant_ms
 from tests.conftest import require_program
 
 from .system import ROOT
@@ -49,6 +52,18 @@ def test_a_dead_link_is_found(tmp_path: Path) -> None:
     (tmp_path / "there.md").touch()
     text = "[a](there.md#part) [b](gone.md) [c](https://a.b/c) [d](#here)\n```\n[e](code.md)\n```\n"
     assert dead_links(text, tmp_path) == ["gone.md"]
+
+
+def test_the_readmes_message_is_one_of_the_contract() -> None:
+    """Whoever begins by pasting it must not begin with a dead letter."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    [(topic, told)] = re.findall(
+        r"mosquitto_pub .*? -t (\S+) -m '(\{.*?\})'$", text, re.MULTILINE | re.DOTALL
+    )
+    payload, times = re.subn(r"'\$\(date [^)]*\)'", "2026-11-23T08:15:02Z", told)
+    decoded = Decoder(Topics(), {}).decode(topic, payload.encode(), instant_ms("2026-11-23T08:15:02Z"), False)
+    assert isinstance(decoded, MapSample), decoded
+    assert (times, decoded.bed, decoded.milli_mmhg) == (1, "icu-a/bed-7", 63_000)
 
 
 def test_no_machine_or_registry_is_named() -> None:
