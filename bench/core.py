@@ -1,8 +1,10 @@
 """What a message costs in the core alone: facts that are decoded already, straight to the ward.
 
-Every bed sends MAP and pump once a second, all rules are on, and nothing alarms. A `steady` stream repeats
-itself as `ward300`'s does; in a `living` one the pressure wanders and the bag empties. The clock is told
-`--rounds` times a second, as often as the processor takes over a batch. It passes no judgement.
+Every bed sends MAP and pump once a second, and all rules are on. A `steady` stream repeats itself as
+`ward300`'s does; in a `living` one the pressure wanders and the bag empties, and nothing alarms. In an
+`emptying` one each report tells another volume, in `low` and `critical` ones the pressure wanders about a
+limit. With `--settle 0` the beds are young. The clock is told `--rounds` times a second, as often as the
+processor takes over a batch. It passes no judgement.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import json
 import pstats
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -34,14 +37,32 @@ from streamproc.core.ward import Ward
 
 START_MS = 1_790_000_000_000
 TRANSIT_MS = 40
-SLOWEST_ML_PER_H = 9.0
-BAG_ML, RESOLUTION_ML = 250.0, 1
-RATE, STRENGTH = Quantity(SLOWEST_ML_PER_H, "mL/h"), Quantity(16.0, "ug/mL")
+BAG_ML = 250.0
+SLOWEST, STRENGTH = Quantity(9.0, "mL/h"), Quantity(16.0, "ug/mL")
 """One object each, as the door gives them."""
-LOW_MMHG, HIGH_MMHG = 68, 78
 SEED = 20261123
 AT_A_TIME_S = 20
 """Made and measured together: asking for the CPU time costs as much as some messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Between which pressures a bed wanders, at what rate its bag empties, and the digits of that."""
+
+    low_mmhg: int = 68
+    high_mmhg: int = 78
+    rate: Quantity = SLOWEST
+    digits: int = 1
+    living: bool = True
+
+
+STREAMS = {
+    "living": Stream(),
+    "steady": Stream(living=False),
+    "emptying": Stream(rate=Quantity(36.0, "mL/h"), digits=2),
+    "low": Stream(63, 70),
+    "critical": Stream(53, 58),
+}
 
 
 def ward_as_configured() -> Ward:
@@ -53,12 +74,12 @@ def ward_as_configured() -> Ward:
 class Beds:
     """What so many beds say in each second."""
 
-    def __init__(self, beds: int, living: bool) -> None:
+    def __init__(self, beds: int, stream: Stream = STREAMS["living"]) -> None:
         self.names = [f"icu-a/bed-{number}" for number in range(beds)]
-        self.living = living
+        self.stream = stream
         self.random = Random(SEED)
         self.seq = 0
-        self.mmhg = [(LOW_MMHG + HIGH_MMHG) / 2] * beds
+        self.mmhg = [(stream.low_mmhg + stream.high_mmhg) / 2] * beds
 
     def patients(self) -> list[PatientContext]:
         """Who lies there."""
@@ -75,14 +96,15 @@ class Beds:
 
     def _sample(self, place: int, name: str, number: int, at_ms: int) -> MapSample:
         milli = (72 + number % 5) * MILLI
-        if self.living:
+        if self.stream.living:
             wandered = self.mmhg[place] + self.random.gauss(0.0, 0.6)
-            self.mmhg[place] = min(max(wandered, LOW_MMHG), HIGH_MMHG)
+            self.mmhg[place] = min(max(wandered, self.stream.low_mmhg), self.stream.high_mmhg)
             milli = round(self.mmhg[place]) * MILLI
         return MapSample(at_ms, name, f"MON-{place}", "1", self.seq, MapSource.ARTERIAL, milli)
 
     def _report(self, place: int, name: str, number: int, at_ms: int) -> PumpStatus:
-        left_ml = round(BAG_ML - SLOWEST_ML_PER_H * (number % 36_000) / 3600, RESOLUTION_ML)
+        stream, lasts_s = self.stream, 0.9 * BAG_ML * 3600 / self.stream.rate.value
+        left_ml = round(BAG_ML - stream.rate.value * (number % lasts_s) / 3600, stream.digits)
         return PumpStatus(
             at_ms,
             name,
@@ -93,10 +115,10 @@ class Beds:
             PumpState.INFUSING,
             "norepinephrine",
             DrugForm.BASE,
-            RATE,
+            stream.rate,
             STRENGTH,
             weight_kg=80.0,
-            volume_remaining_ml=left_ml if self.living else None,
+            volume_remaining_ml=left_ml if stream.living else None,
             diluent="D5W",
             route="central",
         )
@@ -114,9 +136,9 @@ def live(ward: Ward, said: Sequence[BedEvent], rounds: int, second: int) -> list
     return changes
 
 
-def measured(beds: int, seconds: int, settle_s: int, rounds: int, living: bool) -> dict[str, float]:
+def measured(beds: int, seconds: int, settle_s: int, rounds: int, stream: Stream) -> dict[str, float]:
     """CPU us a message after the first `settle_s` seconds; the messages are made outside of it."""
-    ward, said = ward_as_configured(), Beds(beds, living)
+    ward, said = ward_as_configured(), Beds(beds, stream)
     ward.tick(START_MS)
     for patient in said.patients():
         ward.offer(patient, START_MS, 0)
@@ -140,13 +162,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=int, default=1200)
     parser.add_argument("--settle", type=int, default=1000, help="seconds before it is measured")
     parser.add_argument("--rounds", type=int, default=10, help="rounds a second")
-    parser.add_argument("--stream", choices=("steady", "living"), default="living")
+    parser.add_argument("--stream", choices=STREAMS, default="living")
     parser.add_argument("--profile", action="store_true")
     asked = parser.parse_args(arguments)
     profile = cProfile.Profile()
     if asked.profile:
         profile.enable()
-    figures = measured(asked.beds, asked.seconds, asked.settle, asked.rounds, asked.stream == "living")
+    figures = measured(asked.beds, asked.seconds, asked.settle, asked.rounds, STREAMS[asked.stream])
     if asked.profile:
         profile.disable()
         pstats.Stats(profile).sort_stats("tottime").print_stats(45)

@@ -176,7 +176,8 @@ class Chart:
         now = channel.status
         if was_lost is not channel.lost or not now.set_up_as(before):
             first |= Reads.PUMPS
-        if now.volume_remaining_ml != before.volume_remaining_ml or now.rate != before.rate:
+        same_rate = now.rate is before.rate or now.rate == before.rate
+        if not (same_rate and channel.empties_unnoticed(before)):
             first |= Reads.VOLUME
         return first
 

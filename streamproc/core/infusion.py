@@ -29,6 +29,9 @@ from streamproc.core.pressure import Cadence
 from streamproc.core.terms import Terms
 from streamproc.core.titration import Titration
 
+NEARLY = 1e-9
+"""By this part a float may be beside the charted figure that it stands for, and more."""
+
 
 @dataclass(slots=True)
 class Channel:
@@ -37,6 +40,9 @@ class Channel:
     status: PumpStatus
     cadence: Cadence = field(default_factory=Cadence)
     lost: bool = False
+    bag_asked_ml: float | None = None
+    """The volume at which the answer about its bag turns that was given last. Not kept: after a restart the
+    next report asks again."""
 
     @property
     def heard_ms(self) -> int:
@@ -48,6 +54,15 @@ class Channel:
         """When its silence becomes a loss of contact."""
         interval_ms = self.cadence.interval_ms(terms.pump_interval_ms)
         return self.heard_ms + max(terms.lost_intervals * interval_ms, terms.pump_lost_ms)
+
+    def empties_unnoticed(self, before: PumpStatus) -> bool:
+        """Whether what its bag has lost since then, at the same rate, turned no answer."""
+        then, now, asked = before.volume_remaining_ml, self.status.volume_remaining_ml, self.bag_asked_ml
+        if then == now:
+            return True
+        if then is None or now is None or asked is None:
+            return False
+        return min(then, now) > asked * (1 + NEARLY) or max(then, now) < asked * (1 - NEARLY)
 
     @property
     def infusing(self) -> bool:

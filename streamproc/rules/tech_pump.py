@@ -66,7 +66,7 @@ def near_end(chart: Chart, p: TechPump, channel: Channel) -> Finding:
     if not channel.infusing or status.drug != terms.titrated_drug:
         saw = sight(Of.CHANNEL, status.channel)
         return found(f"bag of channel {status.channel}", False, value="not asked", saw=saw)
-    return lasts_less_than(p.near_end_s, status, terms.drugs[status.drug], chart.infusions.weight_kg)
+    return lasts_less_than(p.near_end_s, channel, terms.drugs[status.drug], chart.infusions.weight_kg)
 
 
 def _troubles(chart: Chart, p: TechPump) -> list[str]:

@@ -141,6 +141,31 @@ def test_a_pump_report_is_news_by_what_it_changes(changed: dict[str, Any], news:
     assert bed.take_pump(replace(FIRST, time_ms=T + 5_000, **changed)) == news
 
 
+@pytest.mark.parametrize(
+    ("left_ml", "then_ml", "news"),
+    [
+        (20.0, 10.1, Reads.NOTHING),
+        (20.0, 10.0, Reads.VOLUME),  # too near to be told by a float
+        (20.0, 9.9, Reads.VOLUME),
+        (10.0, 9.9, Reads.VOLUME),
+        (9.9, 0.1, Reads.NOTHING),
+        (9.9, 20.0, Reads.VOLUME),
+        (20.0, None, Reads.VOLUME),
+    ],
+)
+def test_a_bag_that_empties_is_news_where_an_answer_about_it_turns(
+    left_ml: float, then_ml: float | None, news: int
+) -> None:
+    """At the rate at which it was asked; at another rate it always is."""
+    bed = chart()
+    bed.take_pump(first := replace(FIRST, volume_remaining_ml=left_ml))
+    bed.settle()
+    bed.infusions.channels["1"].bag_asked_ml = 10.0
+    then = replace(first, time_ms=T + 5_000, volume_remaining_ml=then_ml)
+    assert bed.take_pump(then) == news
+    assert bed.take_pump(replace(then, time_ms=T + 10_000, rate=report(0.2).rate)) == Reads.VOLUME
+
+
 def test_a_lost_pump_that_comes_back_as_it_was_is_news() -> None:
     bed = chart()
     pumped(bed, FIRST)

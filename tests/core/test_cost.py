@@ -32,7 +32,7 @@ SPARSE_S = 14
 
 def ward_of(beds: int, *overrides: str) -> tuple[Ward, Beds]:
     site = load(overrides=overrides)
-    ward, said = Ward(site.core_rules(), site.core_terms(), site.core_limits()), Beds(beds, living=True)
+    ward, said = Ward(site.core_rules(), site.core_terms(), site.core_limits()), Beds(beds)
     ward.tick(START_MS)
     for patient in said.patients():
         ward.offer(patient, START_MS, 0)
