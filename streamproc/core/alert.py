@@ -232,14 +232,15 @@ class Alert:
         return Phase.END if was_open else None
 
     def _rise(self, at_ms: int, judgement: Judgement, bed: str, rule: str) -> Phase | None:
+        if self.level_since.count(None) == len(self.level_since):
+            self.stage = RAISING[self.stage, Sign.NOTHING]
+            return None
         due = [
             (level, since)
             for level, since in zip(judgement.levels, self.level_since, strict=True)
             if since is not None and at_ms - since >= level.for_ms
         ]
-        met = any(since is not None for since in self.level_since)
-        sign = Sign.DUE if due else Sign.MET if met else Sign.NOTHING
-        self.stage = RAISING[self.stage, sign]
+        self.stage = RAISING[self.stage, Sign.DUE if due else Sign.MET]
         if not due:
             return None
         level, self.onset_ms = due[0]

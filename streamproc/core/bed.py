@@ -97,6 +97,8 @@ class Bed:
     """When the first of its rules is to be judged again, if nothing new comes."""
     restless: tuple[int, ...] = ()
     """The places of the rules that ordinary MAP samples are news to."""
+    dues_ms: list[int] = field(default_factory=list)
+    """When each rule is to be judged again, in their order; empty where the alerts are new here."""
     late_reads: int = Reads.NOTHING
     """What has changed by messages that came late, and is not judged yet."""
     sequences: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -111,7 +113,7 @@ class Bed:
         return bed
 
     def _open_chart(self, chart: Chart) -> None:
-        self.chart = chart
+        self.chart, self.dues_ms = chart, []
         chart.alerts = self.alerts
         chart.kinds = kinds_of(tuple(self.rules))
 
@@ -135,7 +137,7 @@ class Bed:
         One from before the stay is the last patient's, whose chart is closed."""
         opened_ms = self.chart.opened_ms
         if opened_ms is None or event.time_ms >= opened_ms:
-            self.late_reads |= self._take(event)
+            self.late_reads |= self._happen(event, [])
 
     def judge_late(self, received_ms: int) -> list[Change]:
         """Judge the present, once all that came late together is in."""
@@ -191,8 +193,15 @@ class Bed:
 
     def _happen(self, event: HeldEvent, changes: list[Change]) -> int:
         match event:
-            case MapSample() | PumpStatus() | Observation():
-                return self._take(event)
+            case MapSample():
+                missed = self._follow(event.device, event.boot, event.seq)
+                return missed | self.chart.take_map(event)
+            case PumpStatus():
+                missed = self._follow(event.device, event.boot, event.seq)
+                return missed | self.chart.take_pump(event)
+            case Observation():
+                missed = self._follow(event.device, event.boot, event.seq)
+                return missed | self.chart.take_observation(event)
             case Doubted():
                 return self.chart.take_doubt(event)
             case Acknowledged():
@@ -203,16 +212,6 @@ class Bed:
                 return self._free(changes)
             case Unwatched():
                 return self.chart.take_unwatched(event)
-
-    def _take(self, event: Telemetry) -> int:
-        missed = self._follow(event.device, event.boot, event.seq)
-        match event:
-            case MapSample():
-                return missed | self.chart.take_map(event)
-            case PumpStatus():
-                return missed | self.chart.take_pump(event)
-            case Observation():
-                return missed | self.chart.take_observation(event)
 
     def _follow(self, device: str, boot: str | None, seq: int | None) -> int:
         """Count what a device must have sent and we never had, within one of its starts."""
@@ -292,33 +291,37 @@ class Bed:
         """Judge each rule that reads what has changed, or whose own time has come, in their order."""
         now_ms, changes = self.chart.now_ms, list[Change]()
         goes_on, alerts = self.chart.line_goes_on, list(self.alerts.values())
-        places, at = self._concerned(reads, alerts, after=-1), 0
+        shaken = not self.dues_ms
+        dues_ms = self.dues_ms = self.dues_ms or [alert.due_ms for alert in alerts]
+        places, at = self._concerned(reads, after=-1), 0
         while at < len(places):
             place = places[at]
             rule, alert = self.rules[place], alerts[place]
-            was_open = alert.open
+            was_open, was_firm = alert.open, alert.is_firm
             firm = goes_on and rule.reads & Reads.MAP != 0
             said = rule.judge(self.chart)
             phase = alert.step(now_ms, said, self.name, rule.id, latches=rule.latches, line_goes_on=firm)
             if phase is not None:
                 changes.append(self._announce(rule, alert, phase, received_ms))
+            dues_ms[place], shaken = alert.due_ms, shaken or alert.is_firm is not was_firm
             at += 1
             if alert.open is not was_open and not reads & Reads.ALERTS:
                 reads |= Reads.ALERTS  # those behind this one are to know of it
-                places, at = self._concerned(reads, alerts, after=place), 0
-        self.judged_again_ms = min([alert.due_ms for alert in alerts], default=NEVER)
-        self.restless = tuple(n for n in self.readers.of(Reads.MAP) if not alerts[n].is_firm)
+                places, at = self._concerned(reads, after=place), 0
+        self.judged_again_ms = min(dues_ms, default=NEVER)
+        if shaken:
+            self.restless = tuple(n for n in self.readers.of(Reads.MAP) if not alerts[n].is_firm)
         self._set_deadline()
         return changes
 
-    def _concerned(self, reads: int, alerts: list[Alert], after: int) -> Sequence[int]:
+    def _concerned(self, reads: int, after: int) -> Sequence[int]:
         """The places of the rules to be judged now, of those behind one place."""
         now_ms, places = self.chart.now_ms, self.readers.of(reads)
         if reads & Reads.ORDINARY and self.restless:
             places = tuple(sorted({*places, *self.restless})) if places else self.restless
-        due = [n for n, alert in enumerate(alerts) if alert.due_ms <= now_ms and n not in places]
-        if due:
-            places = tuple(sorted((*places, *due)))
+        if now_ms >= self.judged_again_ms:
+            due = [n for n, due_ms in enumerate(self.dues_ms) if due_ms <= now_ms]
+            places = tuple(sorted({*places, *due}))
         return places if after < 0 else [place for place in places if place > after]
 
     def _set_deadline(self) -> None:

@@ -177,7 +177,8 @@ class Chart:
         if was_lost is not channel.lost or not now.set_up_as(before):
             first |= Reads.PUMPS
         same_rate = now.rate is before.rate or now.rate == before.rate
-        if not (same_rate and channel.empties_unnoticed(before)):
+        same_volume = now.volume_remaining_ml == before.volume_remaining_ml
+        if not (same_rate and (same_volume or channel.empties_unnoticed(before))):
             first |= Reads.VOLUME
         return first
 

@@ -58,8 +58,6 @@ class Channel:
     def empties_unnoticed(self, before: PumpStatus) -> bool:
         """Whether what its bag has lost since then, at the same rate, turned no answer."""
         then, now, asked = before.volume_remaining_ml, self.status.volume_remaining_ml, self.bag_asked_ml
-        if then == now:
-            return True
         if then is None or now is None or asked is None:
             return False
         return min(then, now) > asked * (1 + NEARLY) or max(then, now) < asked * (1 - NEARLY)

@@ -42,8 +42,6 @@ class Start:
 
     def find(self, seq: int) -> tuple[int, int] | None:
         """The time and digest of the message of this number, if it is remembered."""
-        if seq > self.newest:
-            return None
         place = bisect_left(self.seqs, seq)
         if place == len(self.seqs) or self.seqs[place] != seq:
             return None
@@ -86,7 +84,9 @@ class Remembered:
             seen = (event.order, event.device, event.time_ms, digest) in self.unnumbered
             return Taken.DUPLICATE if seen else None
         start = self.starts.get((event.device, boot))
-        known = None if start is None else start.find(seq)
+        if start is None or seq > start.newest:
+            return None
+        known = start.find(seq)
         if known is None:
             return None
         if known[1] == digest:
