@@ -1,14 +1,14 @@
 """The command line: arguments in, exit codes out; everything else is done elsewhere.
 
-Exit 2: the command or the configuration is wrong, and the message says what would be right.
+Exit 2: the command or the configuration is wrong, and the message says what would be right. What only one
+command needs it loads itself: a replay does not wait for the broker's and the page's parts.
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,19 +20,10 @@ from streamproc.config import ConfigError, Settings, load
 from streamproc.config.settings import CLINICAL
 from streamproc.shell.apart import UNREADABLE, replayed, replayed_apart
 from streamproc.shell.catalogue import as_markdown, as_text
-from streamproc.shell.clock import ClockWrong
-from streamproc.shell.demo import Demonstration, demonstrate
 from streamproc.shell.explain import Past, Unexplained, explain_alert, explain_rule
-from streamproc.shell.http import CannotListen, serving
-from streamproc.shell.intake import ForeignMessage
-from streamproc.shell.journal import JournalCorrupt, JournalFailed, JournalInUse, JournalTooNew
 from streamproc.shell.log import set_up
 from streamproc.shell.mixing import NotMixed, rule_of_six
-from streamproc.shell.mqtt import BrokerRefused, SessionTakenOver
-from streamproc.shell.record import record_to
 from streamproc.shell.relive import journal_at
-from streamproc.shell.service import Service
-from streamproc.shell.snapshot import SnapshotForeign
 from streamproc.shell.tally import Tally
 from streamproc.wire.instant import instant_ms
 from streamproc.wire.rejected import Refused
@@ -49,20 +40,6 @@ Config = Annotated[
     Path | None, typer.Option("--config", help="folder with service.yaml, rules.yaml, drugs.yaml")
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", help="override a key: mqtt.port=1884; repeatable")]
-
-STOPPED_FOR_GOOD = (
-    ClockWrong,
-    SessionTakenOver,
-    BrokerRefused,
-    JournalInUse,
-    JournalTooNew,
-    JournalCorrupt,
-    JournalFailed,
-    SnapshotForeign,
-    ForeignMessage,
-    CannotListen,
-)
-"""What the service cannot live with; each names itself and its remedy."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -82,10 +59,12 @@ def _complain(text: str) -> None:
 @app.command()
 def run(config: Config = None, set_: Set = None) -> None:
     """The service: from the broker to the feed, until SIGTERM or SIGINT."""
+    from streamproc.shell.lifetime import STOPPED_FOR_GOOD, serve
+
     settings = _settings(config, set_)
     set_up(settings.log.level, settings.log.format)
     try:
-        asyncio.run(_serve(settings, lambda: load(config, set_ or ()), staying(set_ or ())))
+        asyncio.run(serve(settings, lambda: load(config, set_ or ()), staying(set_ or ())))
     except STOPPED_FOR_GOOD as error:
         _log.critical("service_failed", why=type(error).__name__, detail=str(error))
         raise typer.Exit(1) from None
@@ -97,26 +76,6 @@ def staying(overrides: Sequence[str]) -> list[str]:
     return [path for path in paths if path.partition(".")[0] in CLINICAL]
 
 
-async def _serve(settings: Settings, read_anew: Callable[[], Settings], stays: Sequence[str]) -> None:
-    service = Service(settings)
-    loop = asyncio.get_running_loop()
-    reloads = set[asyncio.Task[None]]()
-
-    def reload() -> None:
-        if stays:  # whoever has changed it in a file would wait in vain
-            _log.warning("set_on_the_command_line_stays", keys=stays)
-        task = loop.create_task(service.reload(read_anew))
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    loop.add_signal_handler(signal.SIGHUP, reload)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, service.stop)
-    async with serving(service, settings.http.host, settings.http.port) as port:
-        _log.info("service_started", version=__version__, http=f"http://{settings.http.host}:{port}")
-        await service.run()
-
-
 @app.command()
 def demo(
     beds: Annotated[int, typer.Option(min=1, max=200, help="simulated beds")] = 8,
@@ -126,6 +85,8 @@ def demo(
     port: Annotated[int, typer.Option(min=0, max=65535, help="HTTP port; 0 takes a free one")] = 0,
 ) -> None:
     """Embedded broker, simulated beds and the service in one, with the alerts on the terminal."""
+    from streamproc.shell.demo import Demonstration, demonstrate
+
     raise typer.Exit(demonstrate(Demonstration(beds, speed, seconds, seed, port)))
 
 
@@ -174,6 +135,9 @@ def record(
     set_: Set = None,
 ) -> None:
     """Write down what arrives on the broker, as lines that `replay` reads, until SIGTERM or SIGINT."""
+    from streamproc.shell.lifetime import STOPPED_FOR_GOOD
+    from streamproc.shell.record import record_to
+
     settings = _settings(config, set_)
     set_up(settings.log.level, settings.log.format)
     try:

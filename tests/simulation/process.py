@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 
 from streamproc.config import Settings
-from streamproc.shell.cli import STOPPED_FOR_GOOD
+from streamproc.shell.lifetime import STOPPED_FOR_GOOD
 from streamproc.shell.machine import Machine
 from streamproc.shell.service import Service
 
