@@ -220,7 +220,8 @@ class Infusions:
         if late.drug == drug:
             return
         newest_ms = self.channels[late.channel].status.time_ms
-        begins = [s.since_ms for s in self.delivery(drug).channels[late.channel] if s.since_ms >= late.time_ms]
+        present = self.delivery(drug).channels[late.channel]
+        begins = [stretch.since_ms for stretch in present if stretch.since_ms >= late.time_ms]
         self._deliver(late.drug, late.channel, min(begins, default=newest_ms), NOTHING)
 
     def weigh(self, weight_kg: float | None, time_ms: int) -> None:

@@ -56,7 +56,7 @@ class Start:
             self.digests.append(digest)
             return 1
         place = bisect_left(self.seqs, seq)
-        if place < len(self.seqs) and self.seqs[place] == seq:
+        if self.seqs[place] == seq:  # there is one: the newest is never forgotten before the others
             self.times[place], self.digests[place] = time_ms, digest
             return 0
         for column, each in ((self.seqs, seq), (self.times, time_ms), (self.digests, digest)):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pump_reports import BED, report, terms
 
+from streamproc.core.alert import Alert, Stage
 from streamproc.core.chart import BASELINE, Chart, Reads
 from streamproc.core.events import (
     Doubt,
@@ -371,3 +372,27 @@ def test_the_next_infusion_has_its_own_pressure_before_it() -> None:
     pumped(bed, report(0.1, at_ms=again_ms))
     assert bed.map_baseline_milli(WINDOW_S) is None
     assert BASELINE not in bed.noted
+
+
+# other rules' alerts
+
+
+@pytest.mark.parametrize(
+    ("now_ms", "told"),
+    [
+        (T, (State.MET, T + 60_000, T + 60_000)),
+        (T + 59_999, (State.MET, T + 60_000, T + 60_000)),
+        (T + 60_000, (State.NOT_MET, NEVER, NEVER)),
+        (T + 60_001, (State.NOT_MET, NEVER, NEVER)),
+    ],
+)
+def test_an_alert_was_open_until_its_end_is_long_ago(now_ms: int, told: tuple[State, int, int]) -> None:
+    bed = chart()
+    assert bed.open_within("MAP-LOW", 60_000).state is State.NOT_MET
+    bed.alerts["MAP-LOW"] = Alert()
+    assert bed.open_within("MAP-LOW", 60_000).state is State.NOT_MET
+    bed.alerts["MAP-LOW"] = Alert(ended_ms=T)
+    bed.move_to(now_ms)
+    assert answer(bed.open_within("MAP-LOW", 60_000)) == told
+    bed.alerts["MAP-LOW"].stage = Stage.ACTIVE
+    assert answer(bed.open_within("MAP-LOW", 60_000)) == (State.MET, NEVER, NEVER)

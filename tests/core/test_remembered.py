@@ -87,3 +87,27 @@ def test_what_was_kept_is_known_after_a_restart() -> None:
     again.restore(json.loads(json.dumps(known.snapshot())))
     assert (again.snapshot(), again.count) == (known.snapshot(), known.count)
     assert [check(again, sample(seq), digest=7) for seq in (2, 3, 4, None)] == [Taken.DUPLICATE] * 4
+
+
+@pytest.mark.parametrize(("later_ms", "verdict"), [(LATENESS_MS, Reason.CONFLICT), (LATENESS_MS + 1, None)])
+def test_a_number_is_in_use_until_its_message_could_not_come_again(
+    later_ms: int, verdict: Reason | None
+) -> None:
+    known = Remembered()
+    keep(known, sample(0), digest=1)
+    assert check(known, sample(0, NOW_MS + later_ms), digest=2) is verdict
+
+
+@pytest.mark.parametrize(("later_ms", "starts"), [(LATENESS_MS, 2), (LATENESS_MS + 1, 1)])
+def test_a_start_is_forgotten_once_none_of_its_messages_could_come_again(later_ms: int, starts: int) -> None:
+    known = Remembered()
+    keep(known, sample(1))
+    keep(known, sample(1, NOW_MS + later_ms, boot="b2"))
+    assert (len(known.starts), known.count) == (starts, starts)
+
+
+def test_the_newest_number_again_is_no_second_one() -> None:
+    known = Remembered()
+    for digest in (1, 2):
+        keep(known, sample(7), digest)
+    assert (known.count, check(known, sample(7), 2)) == (1, Taken.DUPLICATE)

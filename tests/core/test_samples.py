@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from streamproc.core.samples import EACH, FAR, SampleId, Samples, completed
+from streamproc.core.trend import Trend
 
 HOLD_MS = 60_000
 SECOND_MS = 1_000
@@ -113,3 +114,9 @@ def test_devices_that_come_and_go_leave_no_trace() -> None:
     assert len(samples._origins) < 800
     assert ids_of(samples)[-1] == SampleId("MON-1999", "b1", 1)
     assert SampleId("CUFF-1990", "b1", 2) in ids_of(samples)
+
+
+def test_a_value_beyond_the_narrow_column_is_kept_where_there_may_be_one() -> None:
+    trend = Trend(1_000, 0, 1 << 40)
+    trend.add(0, 1 << 33, 10, SampleId("MON-1", "b1", 1))
+    assert trend.now(0) == 1 << 33
