@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streamproc.core.samples import EACH, FAR, SampleId, Samples, completed
+from streamproc.core.samples import EACH, FAR, MOST_NARROW, SampleId, Samples, completed
 from streamproc.core.trend import Trend
 
 HOLD_MS = 60_000
@@ -48,7 +48,24 @@ def of_months() -> Iterator[tuple[int, SampleId]]:
     return ((number * (FAR // 2 + 1), SampleId("MON-1", "b1", number)) for number in range(9))
 
 
-STREAMS = [of_many_devices, of_one_that_leaps, of_some_without_number, of_months]
+def of_one_that_starts_anew() -> Iterator[tuple[int, SampleId]]:
+    return ((number * SECOND_MS, SampleId("MON-1", f"b{number % 3}", number)) for number in range(9))
+
+
+def of_one_that_falls() -> Iterator[tuple[int, SampleId]]:
+    return (
+        (number * SECOND_MS, SampleId("MON-1", "b1", seq)) for number, seq in enumerate((2**53, 7, 2**52))
+    )
+
+
+STREAMS = [
+    of_many_devices,
+    of_one_that_leaps,
+    of_some_without_number,
+    of_months,
+    of_one_that_starts_anew,
+    of_one_that_falls,
+]
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -120,3 +137,61 @@ def test_a_value_beyond_the_narrow_column_is_kept_where_there_may_be_one() -> No
     trend = Trend(1_000, 0, 1 << 40)
     trend.add(0, 1 << 33, 10, SampleId("MON-1", "b1", 1))
     assert trend.now(0) == 1 << 33
+
+
+# how wide the columns are, and how many samples are kept
+
+
+def codes(samples: Samples) -> str:
+    """The widths of the columns: times, values, numbers, origins."""
+    told = samples.snapshot()["codes"]
+    assert isinstance(told, str)
+    return told
+
+
+@pytest.mark.parametrize(("high", "code"), [(FAR - 1, "i"), (FAR, "q"), (FAR + 1, "q")])
+def test_values_are_narrow_below_what_a_narrow_column_holds(high: int, code: str) -> None:
+    assert codes(Samples(1_000, 0, high))[1] == code
+
+
+@pytest.mark.parametrize(("last_ms", "code"), [(1, "i"), (FAR - 1, "i"), (FAR, "i"), (FAR + 1, "q")])
+def test_times_are_narrow_until_a_stay_is_long(last_ms: int, code: str) -> None:
+    samples = new_samples()
+    filled(samples, ((at_ms, SampleId("MON-1", "b1", 1)) for at_ms in (0, last_ms)))
+    assert codes(samples) == f"{code}iiB"
+
+
+@pytest.mark.parametrize(("devices", "code"), [(1, "B"), (MOST_NARROW, "B"), (MOST_NARROW + 1, "q")])
+def test_origins_are_narrow_while_they_are_few(devices: int, code: str) -> None:
+    samples = new_samples()
+    filled(samples, ((n, SampleId(f"MON-{n}", "b1", 1)) for n in range(devices)))
+    assert codes(samples)[3] == code
+
+
+@pytest.mark.parametrize(("last_ms", "kept"), [(1_063, 66), (1_064, 2), (1_065, 2), (9_000, 2)])
+def test_what_no_window_reaches_is_cut_off_as_soon_as_it_is_enough(last_ms: int, kept: int) -> None:
+    samples = Samples(1_000, 0, 300_000)
+    filled(samples, ((at_ms, SampleId("MON-1", "b1", at_ms)) for at_ms in (*range(65), last_ms)))
+    assert len(samples) == kept
+
+
+@pytest.mark.parametrize(("first_ms", "kept"), [(999, 2), (1_000, 2), (1_001, 3)])
+def test_before_the_first_sample_only_what_a_window_can_reach_is_entered(first_ms: int, kept: int) -> None:
+    samples = Samples(1_000, 0, 300_000)
+    filled(samples, ((at_ms, SampleId("MON-1", "b1", at_ms)) for at_ms in (first_ms, 2_000, 900)))
+    assert len(samples) == kept
+
+
+@pytest.mark.parametrize("base_count", range(60, 420, 40))
+@pytest.mark.parametrize("more", [1, 30, 64])
+def test_a_snapshot_goes_on_from_one_whose_samples_and_devices_are_forgotten(
+    base_count: int, more: int
+) -> None:
+    """Each sample is another device's, and only the last minute is kept."""
+    said = [(n * SECOND_MS, SampleId(f"MON-{n}", "b1", n)) for n in range(base_count + more)]
+    base, newest, again = (Samples(60_000, 0, 300_000) for _ in range(3))
+    filled(base, iter(said[:base_count]))
+    filled(newest, iter(said))
+    until_ms = said[base_count - 1][0]
+    again.restore(completed(newest.snapshot(until_ms), base.snapshot(), until_ms))
+    assert ids_of(again) == ids_of(newest)

@@ -149,6 +149,15 @@ def test_a_peak_ends_a_span_after_its_dose_whether_or_not_it_was_asked_before(
     assert titration.peak_ends_ms(at_ms) == ends_ms
 
 
+def test_of_two_peaks_alike_the_later_one_counts() -> None:
+    titration = titration_of([(0, 300), (5, 100), (10, 300), (20, 100)])
+    assert (titration.peak_ends_ms(25), titration.peak_nano(49), titration.peak_nano(50)) == (
+        50,
+        (300, True),
+        (100, True),
+    )
+
+
 def test_of_an_unknown_dose_alone_the_peak_is_0_and_not_all_known() -> None:
     assert titration_of([(0, None)]).peak_nano(5) == (0, False)
 
