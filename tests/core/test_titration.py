@@ -149,6 +149,31 @@ def test_a_peak_ends_a_span_after_its_dose_whether_or_not_it_was_asked_before(
     assert titration.peak_ends_ms(at_ms) == ends_ms
 
 
+@pytest.mark.parametrize(
+    ("history", "changed_ms", "changed_up"),
+    [
+        ([(0, 1_000, 70)], None, False),
+        ([(0, 1_000, 70), (10, 1_100, 77)], 10, True),
+        ([(0, 1_000, 70), (10, 900, 63)], 10, False),
+        ([(0, None, 1_000), (10, None, 1_100)], 10, False),
+        ([(0, None, 1_000), (10, None, 1_005)], None, False),
+        ([(0, None, 1_000), (10, None, None), (20, None, 1_000)], None, False),
+        ([(0, None, 1_000), (10, None, None), (20, None, 900)], 20, False),
+        ([(0, 1_000, 70), (10, 1_000, 140)], None, False),
+        ([(0, None, 70), (10, 1_000, 140)], None, False),
+        ([(0, 1_000, 70), (10, 1_100, 77), (20, None, 90)], 20, True),
+    ],
+)
+def test_the_last_change_is_by_weight_or_of_what_flows_where_that_is_unknown(
+    history: list[tuple[int, int | None, int | None]], changed_ms: int | None, changed_up: bool
+) -> None:
+    titration = new_titration()
+    for at_ms, per_kg, per_min in history:
+        why = DoseUnknown.NO_WEIGHT if per_kg is None else None
+        titration.enter(Dose(at_ms, per_kg, per_min, why))
+    assert (titration.any_change_ms, titration.changed_up) == (changed_ms, changed_up)
+
+
 def test_of_two_peaks_alike_the_later_one_counts() -> None:
     titration = titration_of([(0, 300), (5, 100), (10, 300), (20, 100)])
     assert (titration.peak_ends_ms(25), titration.peak_nano(49), titration.peak_nano(50)) == (

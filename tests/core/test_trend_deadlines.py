@@ -227,3 +227,9 @@ def test_without_map_an_answer_is_firm_until_it_is_due(
         assert (mean.firm_ms == mean.until_ms) or not mean.known
         assert covered.firm_ms == covered.until_ms
         assert mean.saw == covered.saw == sight(Of.SYSTOLIC, "", span_ms)
+
+
+@pytest.mark.parametrize(("limit", "enough"), [(-1, True), (0, True), (1, False)])
+def test_of_nothing_heard_the_amount_is_nothing(limit: int, enough: bool) -> None:
+    answer = Trend(1_000, 0, 1_000).area_at_least("amount", limit, 5, 1_000)
+    assert (answer.met, answer.until_ms) == (enough, NEVER)

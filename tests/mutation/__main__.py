@@ -56,7 +56,7 @@ def main() -> None:
         or outcomes[mutant] == "not tried"
         or (outcomes[mutant] == "survived" and mutant.name not in explained)
     ]
-    due.sort(key=lambda mutant: (outcomes[mutant] == "survived", not mutant.is_of_a_comparison))
+    due.sort(key=lambda mutant: (not mutant.is_of_a_comparison, outcomes[mutant] == "survived"))
     print(f"{len(mutants)} mutants, {len(due)} of them to try", flush=True)
     SETTINGS["most_s"] = asked.most
     if due:
