@@ -280,7 +280,7 @@ def test_a_rule_that_reads_alerts_is_asked_once_one_before_it_has_changed() -> N
 def test_a_rule_whose_time_has_come_or_gone_is_asked() -> None:
     for behind_ms in (0, 1, 900):
         bed, asked = three_rules()
-        bed.alerts["first"].due_ms = bed.judged_again_ms = T + 1_000 - behind_ms
+        bed.dues_ms[0] = bed.judged_again_ms = T + 1_000 - behind_ms
         bed.deadline_ms = T + 1_000
         bed.advance(T + 1_000)
         assert asked == ["first"]
