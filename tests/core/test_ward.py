@@ -1,0 +1,159 @@
+"""The ward's edges to the ms: whom it tells of what nobody watched, which clock it doubts, which device."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from pump_reports import rules, site, terms
+
+from streamproc.core.events import Doubt, Doubted, MapSample, MapSource, Unwatched
+from streamproc.core.ward import MOST_DEVICES, Ward
+
+T = 1_790_000_000_000
+BED, OTHER = "icu-a/bed-7", "icu-a/bed-8"
+LIMITS = site().core_limits()
+HOLD_BACK_MS, LATENESS_MS, FUTURE_MS = LIMITS.hold_back_ms, LIMITS.lateness_ms, LIMITS.future_ms
+AHEAD_MS, BEHIND_MS = terms().clock_ahead_ms, terms().clock_behind_ms
+
+
+def new_ward(*roster: str, beds: int = LIMITS.beds, now_ms: int = T) -> Ward:
+    ward = Ward(rules(), terms(), replace(LIMITS, beds=beds), frozenset(roster))
+    ward.tick(now_ms)
+    return ward
+
+
+def mapped(at_ms: int, bed: str = BED, device: str = "MON-1", valid: bool = True) -> MapSample:
+    return MapSample(at_ms, bed, device, None, None, MapSource.ARTERIAL, 70_000, valid)
+
+
+def offered(ward: Ward, at_ms: int, received_ms: int, bed: str = BED, device: str = "MON-1") -> None:
+    ward.tick(received_ms)
+    ward.offer(mapped(at_ms, bed, device), received_ms, at_ms)
+
+
+def doubts(ward: Ward, doubt: Doubt, bed: str = BED) -> list[str]:
+    held = (
+        []
+        if bed not in ward.beds
+        else [entry[-1] for entry in sorted(ward.beds[bed].held, key=lambda e: e[:5])]
+    )
+    return [event.detail for event in held if isinstance(event, Doubted) and event.doubt is doubt]
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "taken"),
+    [
+        (-LATENESS_MS - 1, False),
+        (-LATENESS_MS, True),
+        (0, True),
+        (FUTURE_MS, True),
+        (FUTURE_MS + 1, False),
+    ],
+)
+def test_an_artefact_counts_if_it_is_neither_too_old_nor_of_the_future(ahead_ms: int, taken: bool) -> None:
+    ward = new_ward()
+    ward.note_artefact(mapped(T + ahead_ms, valid=False), T)
+    assert (BED in ward.beds) is taken
+
+
+@pytest.mark.parametrize(("known", "beds", "taken"), [((), 1, True), ((OTHER,), 1, False), ((BED,), 1, True)])
+def test_an_artefact_makes_no_bed_in_a_ward_that_is_full(
+    known: tuple[str, ...], beds: int, taken: bool
+) -> None:
+    ward = new_ward(*known, beds=beds)
+    ward.note_artefact(mapped(T, valid=False), T)
+    assert (BED in ward.beds) is taken
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "waits"),
+    [(T - HOLD_BACK_MS - 1, 0), (T - HOLD_BACK_MS, 0), (T - HOLD_BACK_MS + 1, 1)],
+)
+def test_an_artefact_waits_for_its_time_like_any_sample(at_ms: int, waits: int) -> None:
+    ward = new_ward(BED)
+    ward.tick(T)
+    held = len(ward.beds[BED].held)
+    ward.note_artefact(mapped(at_ms, valid=False), T)
+    assert len(ward.beds[BED].held) - held == waits
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "doubted"), [(-BEHIND_MS - 1, 1), (-BEHIND_MS, 0), (AHEAD_MS, 0), (AHEAD_MS + 1, 1)]
+)
+def test_a_clock_out_of_bounds_is_doubted_and_on_which_side(ahead_ms: int, doubted: int) -> None:
+    ward = new_ward(BED)
+    offered(ward, T + ahead_ms, T)
+    told = doubts(ward, Doubt.CLOCK)
+    assert len(told) == doubted
+    side = "ahead of" if ahead_ms > 0 else "behind"
+    assert all(side in each and f"{abs(ahead_ms) / 1000:g} s" in each for each in told)
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "doubted"),
+    [
+        (T - HOLD_BACK_MS - 1, 1),
+        (T - HOLD_BACK_MS, 0),
+        (T + 5_000, 0),
+        (T + 10_000, 0),
+        (T + 10_001, 1),
+    ],
+)
+def test_what_waited_at_the_broker_while_nobody_watched_has_no_wrong_clock(at_ms: int, doubted: int) -> None:
+    ward = new_ward(BED)
+    back_ms = T + 10_001 + BEHIND_MS + 1
+    ward.note_unwatched(T, T + 10_000, "restarted", T + 10_000)
+    ward.tick(back_ms)
+    offered(ward, at_ms, back_ms)
+    assert len(doubts(ward, Doubt.CLOCK)) == doubted
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "doubted"),
+    [(0, 1), (terms().identity_window_ms, 1), (terms().identity_window_ms + 1, 0)],
+)
+def test_a_device_at_two_beds_within_the_window_is_doubted_at_both(after_ms: int, doubted: int) -> None:
+    ward = new_ward(BED, OTHER)
+    offered(ward, T, T)
+    offered(ward, T + after_ms, T + after_ms, OTHER)
+    assert [len(doubts(ward, Doubt.IDENTITY, bed)) for bed in (BED, OTHER)] == [doubted, doubted]
+
+
+def test_a_device_that_stays_where_it_is_is_not_doubted() -> None:
+    ward = new_ward(BED)
+    for n in range(3):
+        offered(ward, T + n, T + n)
+    assert doubts(ward, Doubt.IDENTITY) == []
+
+
+def test_of_too_many_devices_the_one_silent_longest_is_forgotten() -> None:
+    ward = new_ward(BED)
+    for n in range(MOST_DEVICES):
+        ward._doubt_identity(BED, f"MON-{n}", T)
+    assert len(ward.devices) == MOST_DEVICES
+    ward._doubt_identity(BED, "MON-0", T)
+    ward._doubt_identity(BED, "new", T)
+    assert len(ward.devices) == MOST_DEVICES
+    assert "MON-0" in ward.devices
+    assert "MON-1" not in ward.devices
+
+
+CUFF_MS = terms().map_hold_cuff_ms
+
+
+@pytest.mark.parametrize(
+    ("heard_ms", "roster", "told"),
+    [(T, (), True), (T - 1, (), False), (T + 1, (), True), (T - 1, (BED,), True)],
+)
+def test_a_bed_is_told_what_nobody_watched_if_it_was_being_monitored(
+    heard_ms: int, roster: tuple[str, ...], told: bool
+) -> None:
+    """Heard within a cuff's hold before that began, or on the roster."""
+    ward = new_ward(*roster, now_ms=T - 10_000)
+    offered(ward, heard_ms, heard_ms)
+    ward.tick(T + CUFF_MS)
+    held = ward.beds[BED].held
+    assert held == []
+    ward.note_unwatched(T + CUFF_MS, T + CUFF_MS + 9_000, "restarted", T + CUFF_MS + 9_000)
+    assert [type(entry[-1]) for entry in held] == [Unwatched] * told
