@@ -118,6 +118,9 @@ class Chart:
     infusions: Infusions = field(init=False)
     observations: Observations = field(init=False)
     doubts: dict[Doubt, Doubted] = field(default_factory=dict)
+    word_awaited: bool = False
+    """An answer about a doubt waits for the next word of the bed. Not kept: after a restart the first word is
+    news."""
     gap: Gap | None = None
     unwatched: Unwatched | None = None
     last_heard_ms: int = 0
@@ -253,7 +256,9 @@ class Chart:
     def _heard(self, time_ms: int) -> int:
         if time_ms > self.last_heard_ms:
             self.last_heard_ms = time_ms
-        doubted = Reads.DOUBTS if self.doubts else Reads.NOTHING
+        doubted = Reads.NOTHING
+        if self.word_awaited:
+            self.word_awaited, doubted = False, Reads.DOUBTS
         if self.stay_heard_ms is not None:
             return doubted
         self.stay_heard_ms = time_ms
@@ -417,6 +422,7 @@ class Chart:
         if self.now_ms < due_ms:
             return found(name, False, due_ms, value=last.detail, saw=saw)
         if self.last_heard_ms < due_ms:
+            self.word_awaited = True
             return unknown(name, "nothing was heard since", saw=saw)
         return found(name, True, value="over", saw=saw)
 
@@ -668,6 +674,7 @@ class Chart:
         self.observations.restore(kept["observations"])
         for time_ms, bed, device, doubt, detail in kept["doubts"]:
             self.doubts[Doubt(doubt)] = Doubted(time_ms, bed, device, Doubt(doubt), detail)
+        self.word_awaited = bool(self.doubts)
         self.gap = kept["gap"] and Gap(*kept["gap"])
         self.unwatched = kept["unwatched"] and Unwatched(**kept["unwatched"])
         self.last_heard_ms = kept["last_heard_ms"]

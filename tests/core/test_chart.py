@@ -92,6 +92,22 @@ def test_a_doubt_is_over_once_the_bed_was_heard_after_it(heard_ms: int, state: S
     assert bed.doubt_over(Doubt.CLOCK, 60_000).state is state
 
 
+def test_a_word_is_news_of_a_doubt_only_where_it_is_awaited() -> None:
+    """Not before the doubt's time is over, and not once it was heard: then each would be judged for ever."""
+    bed = chart()
+    bed.take_map(mapped(70, T))
+    bed.take_doubt(Doubted(T, BED, "MON-1", Doubt.CLOCK, "61 s ahead"))
+    bed.doubt_over(Doubt.CLOCK, 60_000)
+    bed.move_to(T + 5_000)
+    assert bed.take_map(mapped(70, T + 5_000)) == Reads.ORDINARY
+    bed.move_to(T + 60_000)
+    bed.doubt_over(Doubt.CLOCK, 60_000)
+    for at_ms, news in ((T + 61_000, Reads.DOUBTS | Reads.MAP), (T + 62_000, Reads.ORDINARY)):
+        bed.move_to(at_ms)
+        assert bed.take_map(mapped(70, at_ms)) == news
+        assert bed.doubt_over(Doubt.CLOCK, 60_000).met
+
+
 @pytest.mark.parametrize(
     ("since_ms", "unwatched_ms"),
     [(None, 0), (T - 5, 40), (T, 40), (T + 30, 10), (T + 40, 0), (T + 41, 0), (T + 99, 0)],
