@@ -15,6 +15,7 @@ from streamproc.wire import own, rfc3339
 
 RESTARTED, STOOD_STILL = "this program was down", "this program stood still"
 SESSION_LOST = "the broker had lost our session"
+OUT_OF_REACH = "the broker was out of reach"
 
 
 @dataclass(slots=True)
@@ -27,6 +28,11 @@ class Watch:
     _why_leapt: str = RESTARTED
     _away_since_ms: int | None = None
     _session_lost_ms: int | None = field(default=None)
+    _connected: bool = False
+    _deaf_since_ms: int | None = None
+    """Running, and without a broker, since then."""
+    _deaf_from_ms: int | None = None
+    """So it was until the broker greeted us a moment ago."""
 
     def begin(self, in_force: Settings, last_ms: int | None) -> None:
         """Recovered up to `last_ms`, judging by `in_force`; what is configured now is still to come."""
@@ -38,12 +44,14 @@ class Watch:
         """The broker has greeted us; without our session, it kept nothing of what was sent meanwhile."""
         if not session_present:
             self._session_lost_ms = self._away_since_ms
-        self._away_since_ms = None
+        self._deaf_from_ms, self._deaf_since_ms, self._away_since_ms = self._deaf_since_ms, None, None
+        self._connected = True
 
     def disconnected(self, last_ms: int | None) -> None:
         """The broker is gone since the last round."""
+        self._connected = False
         if self._away_since_ms is None:
-            self._away_since_ms = last_ms
+            self._away_since_ms = self._deaf_since_ms = last_ms
 
     def tell(self, now_ms: int, last_ms: int | None) -> list[Recorded]:
         """What is to be told in the batch of this instant, in the order in which it counts.
@@ -55,6 +63,8 @@ class Watch:
         if self.in_force.clock.source == "wall" and last_ms is not None:
             told += self._unwatched(now_ms, last_ms)
         self._why_leapt = STOOD_STILL
+        if not self._connected and self._deaf_since_ms is None:
+            self._deaf_since_ms = now_ms
         return told
 
     def _configured(self) -> Iterator[Recorded]:
@@ -69,6 +79,10 @@ class Watch:
         if self._session_lost_ms is not None:
             since_ms, self._session_lost_ms = self._session_lost_ms, None
             why.append(SESSION_LOST)
+        deaf_from_ms, self._deaf_from_ms = self._deaf_from_ms, None
+        if deaf_from_ms is not None and now_ms - deaf_from_ms >= self.in_force.unwatched_ms:
+            since_ms = min(since_ms, deaf_from_ms)
+            why.append(OUT_OF_REACH)
         if why:
             told = f"{', and '.join(why)} ({rfc3339(since_ms)} to {rfc3339(now_ms)})"
             yield Recorded(own.UNWATCHED, own.unwatched(since_ms, now_ms, told), False)

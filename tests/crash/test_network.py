@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from streamproc.shell.watch import OUT_OF_REACH
+from tests.service.bedside import Bedside
 from tests.service.journaled import taken_over
 from tests.service.oracle import assert_told_as_uninterrupted, fed_once
 from tests.service.processor import Processor
 from tests.service.station import FEED, STATUS, Heard, Station, listening
-from tests.service.telemetry import QUICK, Telemetry, flowing
+from tests.service.telemetry import QUICK, Telemetry, flowing, now_ms
 
 from .frames import Frame
 from .life import Life
@@ -126,6 +128,30 @@ async def test_a_mishap_on_the_line_costs_nothing(
     assert set(taken.contents) == set(telemetry.published)
     told = [one.payload for one in station.on(FEED)]
     await assert_told_as_uninterrupted(told, taken, QUICK)
+
+
+async def test_a_line_that_was_cut_for_long_is_told_and_blamed_on_no_clock(line: Line) -> None:
+    """What waited at the broker comes late, and the past is not judged again: nobody watched it."""
+    processor, bedside = line.processor, Bedside("icu-a/bed-1")
+    await processor.kill()
+    processor.overrides += ("rules.TECH-GAP.unwatched_s=1", "terms.map_lost_s=2", "terms.clock_behind_s=1")
+    await (await processor.start()).ready()
+    async with listening(line.broker.port, FEED) as station:
+        await station.publish(*bedside.map(now_ms(), 70))
+        await processor.took_over(1)
+        links = line.proxy.links
+        line.proxy.cut()
+        await line.lost()
+        await station.publish(*bedside.map(now_ms(), 70))
+        silence: dict[str, str] = {"unit": "other", "priority": "low"}
+        await processor.until(lambda metrics: metrics.value("alerts_active", **silence) >= 1, "silence")
+        line.proxy.mend()
+        await line.reconnected(links)
+        gap = await station.alert(bedside.bed, "TECH-GAP")
+        await station.publish(*bedside.map(now_ms(), 70))
+        await station.alert(bedside.bed, "TECH-MAP-LOST", "end")
+        assert station.alerts(rule="TECH-CLOCK") == []
+    assert OUT_OF_REACH in gap["data"]["text"]
 
 
 async def five_alerts_more(station: Station) -> None:

@@ -65,6 +65,6 @@ class Station:
 
 
 def acknowledgement(alert_id: str, given_s: float) -> Sent:
-    """One that sets out when it is given."""
-    time = rfc3339(round((EPOCH_S + given_s) * 1000))
+    """One that sets out when it is given; never dated after that, not even by a part of a ms."""
+    time = rfc3339(int((EPOCH_S + given_s) * 1000))
     return Sent(given_s, ACK, f'{{"alert_id":"{alert_id}","by":"rn","time":"{time}"}}'.encode())
