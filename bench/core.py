@@ -3,8 +3,9 @@
 Every bed sends MAP and pump once a second, and all rules are on. A `steady` stream repeats itself as
 `ward300`'s does; in a `living` one the pressure wanders and the bag empties, and nothing alarms. In an
 `emptying` one each report tells another volume, in `low` and `critical` ones the pressure wanders about a
-limit. With `--settle 0` the beds are young. The clock is told `--rounds` times a second, as often as the
-processor takes over a batch. It passes no judgement.
+limit, and in `pulse` and `systolic` ones the monitor sends a heart rate or a systolic pressure besides.
+With `--settle 0` the beds are young. The clock is told `--rounds` times a second, as often as the processor
+takes over a batch. It passes no judgement.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from streamproc.core.events import (
     DrugForm,
     MapSample,
     MapSource,
+    Observation,
+    ObservationKind,
     PatientContext,
     PumpState,
     PumpStatus,
@@ -54,6 +57,8 @@ class Stream:
     rate: Quantity = SLOWEST
     digits: int = 1
     living: bool = True
+    besides: ObservationKind | None = None
+    """What else the monitor sends each second."""
 
 
 STREAMS = {
@@ -62,6 +67,8 @@ STREAMS = {
     "emptying": Stream(rate=Quantity(36.0, "mL/h"), digits=2),
     "low": Stream(63, 70),
     "critical": Stream(53, 58),
+    "pulse": Stream(besides=ObservationKind.HEART_RATE),
+    "systolic": Stream(besides=ObservationKind.SYSTOLIC),
 }
 
 
@@ -92,6 +99,8 @@ class Beds:
         for place, name in enumerate(self.names):
             at_ms = START_MS + number * 1000 + place * 1000 // len(self.names)
             said += [self._sample(place, name, number, at_ms), self._report(place, name, number, at_ms)]
+            if (kind := self.stream.besides) is not None:
+                said.append(Observation(at_ms, name, f"OBS-{place}", "1", self.seq, kind, 110.0))
         return said
 
     def _sample(self, place: int, name: str, number: int, at_ms: int) -> MapSample:

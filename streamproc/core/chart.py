@@ -59,11 +59,17 @@ class Reads:
     ALERTS: Final = 16
     PRESENCE: Final = 32
     OBSERVATIONS: Final = 64
+    """But those that monitors send by themselves: a rule that reads such a kind declares it."""
     DOUBTS: Final = 128
     VOLUME: Final = 256
-    EVERYTHING: Final = 511
-    ORDINARY: Final = 512
+    SYSTOLIC: Final = 512
+    EVERYTHING: Final = 1023
+    ORDINARY: Final = 1024
     """An ordinary MAP sample: news only to answers that are not firm; no rule declares it."""
+
+
+NEWS_OF = {ObservationKind.SYSTOLIC: Reads.SYSTOLIC, ObservationKind.HEART_RATE: Reads.NOTHING}
+"""What comes each second from a monitor is news to the rules that read it alone; none reads heart rates."""
 
 
 def milli(mmhg: float) -> int:
@@ -203,7 +209,7 @@ class Chart:
             value = milli(observation.value)
             self.systolic.add(observation.time_ms, value, self.terms.systolic_hold_ms, observation)
             self.systolic_cadence.heard(observation.time_ms, self.terms.map_hold_cuff_ms)
-        return Reads.OBSERVATIONS | first
+        return NEWS_OF.get(observation.kind, Reads.OBSERVATIONS) | first
 
     def take_doubt(self, doubted: Doubted) -> int:
         """Remember what the ward noticed about this bed's messages."""

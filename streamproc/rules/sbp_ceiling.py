@@ -81,7 +81,7 @@ RULE = RuleDefinition(
     version=1,
     kind=Kind.ADVISORY,
     citation=Citation("Target Blood Pressure and Monitoring", "MAP (target and monitoring)", "S"),
-    reads=Reads.OBSERVATIONS | Reads.DOSE | Reads.PUMPS | Reads.CONTEXT,
+    reads=Reads.SYSTOLIC | Reads.DOSE | Reads.PUMPS | Reads.CONTEXT,
     sentence=(
         "If the patient's baseline systolic pressure is known and the mean systolic pressure of {window_s} s "
         "is above that less {below_baseline_mmhg} mmHg on a vasopressor, alert (low). Clear once it is not "

@@ -51,7 +51,7 @@ RULE = RuleDefinition(
     version=1,
     kind=Kind.PHYSIOLOGICAL,
     citation=Citation("Critical Pre-Administration Requirements", "MAP (target and monitoring)", "S"),
-    reads=Reads.OBSERVATIONS,
+    reads=Reads.SYSTOLIC,
     sentence=(
         "If {readings} consecutive systolic readings are below {critical_mmhg} mmHg, alert (high): "
         "life-threatening, start norepinephrine as an emergency measure while fluid goes on. Clear once "

@@ -191,6 +191,23 @@ def test_a_lost_pump_that_comes_back_as_it_was_is_news() -> None:
     assert bed.take_pump(replace(FIRST, time_ms=T + 10 * MINUTE_MS)) == Reads.PUMPS
 
 
+@pytest.mark.parametrize(
+    ("kind", "news"),
+    [
+        (ObservationKind.SYSTOLIC, Reads.SYSTOLIC),
+        (ObservationKind.HEART_RATE, Reads.NOTHING),
+        (ObservationKind.LACTATE, Reads.OBSERVATIONS),
+        (ObservationKind.FLUID_BOLUS, Reads.OBSERVATIONS),
+    ],
+)
+def test_what_a_monitor_sends_by_itself_is_news_to_those_who_read_it(
+    kind: ObservationKind, news: int
+) -> None:
+    bed = chart()
+    assert bed.take_observation(observed(kind, 80.0, T)) == Reads.PRESENCE | news
+    assert bed.take_observation(observed(kind, 80.0, T + 1_000)) == news
+
+
 def test_only_systolic_pressures_are_taken_for_systolic_pressures() -> None:
     bed = chart()
     bed.take_observation(observed(ObservationKind.LACTATE, 4.0, T))

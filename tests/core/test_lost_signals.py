@@ -22,6 +22,7 @@ from streamproc.core.events import MapSample, Observation, ObservationKind, Pump
 
 PHYSIOLOGICAL = {rule.id: rule for rule in every_rule() if rule.kind is Kind.PHYSIOLOGICAL}
 UNSETTLED = Reads.DOUBTS | Reads.PRESENCE
+READINGS = Reads.OBSERVATIONS | Reads.SYSTOLIC
 """What any message tells; rules that read it are not compared when some are missing."""
 AFTER_OTHERS = {"BETA-BLOCKED", "WEAN-READY"}
 """Rules that follow other rules' alerts."""
@@ -210,12 +211,12 @@ def test_losing_the_pumps_ends_no_physiological_alert(history: History, chance: 
 def test_losing_the_readings_ends_no_physiological_alert(history: History, chance: Random) -> None:
     """Nothing ends because nothing is charted any more, and a bed becomes ready only at times when no alarm
     but those that readings would have raised kept it from that."""
-    by_readings = [rule.id for rule in PHYSIOLOGICAL.values() if rule.reads & Reads.OBSERVATIONS]
-    for lost in cuts(history, chance, Reads.OBSERVATIONS, Observation):
+    by_readings = [rule.id for rule in PHYSIOLOGICAL.values() if rule.reads & READINGS]
+    for lost in cuts(history, chance, READINGS, Observation):
         for stay in history.stays:
             for change in lost.abated(stay.bed, lost.from_ms):
                 told = change.rule.id, change.time_ms
-                assert excused(lost, change, Reads.OBSERVATIONS, WITHOUT_READINGS), told
+                assert excused(lost, change, READINGS, WITHOUT_READINGS), told
             may_be = [
                 span
                 for rule in ("WEAN-READY", *by_readings)
@@ -223,7 +224,7 @@ def test_losing_the_readings_ends_no_physiological_alert(history: History, chanc
             ]
             ready = open_spans(lost.lived, "WEAN-READY", stay.bed, history.until_ms)
             assert covers(may_be, ready), (stay.bed, ready)
-        assert_untouched(lost, Reads.OBSERVATIONS)
+        assert_untouched(lost, READINGS)
 
 
 @law(late=False, contexts=False, acks=False)
