@@ -12,7 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench.core import START_MS, Beds, live
+import pytest
+
+from bench.core import START_MS, STREAMS, Beds, live
 from bench.stage.footprint import bytes_of
 from streamproc.config import load
 from streamproc.core.ward import Ward
@@ -30,9 +32,10 @@ SPARSE_S = 14
 """A week is lived through with a message every so often; the line goes on all the same."""
 
 
-def ward_of(beds: int, *overrides: str) -> tuple[Ward, Beds]:
+def ward_of(beds: int, *overrides: str, stream: str = "living") -> tuple[Ward, Beds]:
     site = load(overrides=overrides)
-    ward, said = Ward(site.core_rules(), site.core_terms(), site.core_limits()), Beds(beds)
+    ward = Ward(site.core_rules(), site.core_terms(), site.core_limits())
+    said = Beds(beds, STREAMS[stream])
     ward.tick(START_MS)
     for patient in said.patients():
         ward.offer(patient, START_MS, 0)
@@ -44,15 +47,16 @@ def lived(ward: Ward, said: Beds, seconds: Sequence[int], rounds: int = 1) -> No
         live(ward, said.second(second), rounds, second)
 
 
-def calls_a_message(ward: Ward, said: Beds, seconds: Sequence[int]) -> tuple[float, float]:
-    """Calls of Python functions and of functions in C that a message takes, with its share of the tick."""
+def calls_a_message(ward: Ward, said: Beds, seconds: Sequence[int], behind_s: int = 0) -> tuple[float, float]:
+    """Calls of Python functions and of functions in C that a message takes, with its share of the tick; with
+    `behind_s` it is told so much later."""
     made = [(second, said.second(second)) for second in seconds]
     counts = Counter[str]()
     count: Callable[[Any, str, Any], None] = lambda frame, event, argument: counts.update((event,))  # noqa: E731
     sys.setprofile(count)
     try:
         for second, each in made:
-            live(ward, each, 1, second)
+            live(ward, each, 1, second + behind_s)
     finally:
         sys.setprofile(None)
     messages = sum(len(each) for _, each in made)
@@ -66,6 +70,28 @@ def test_a_message_of_a_steady_bed_takes_few_calls() -> None:
     print(f"a message: {of_python:.2f} calls of Python functions, {of_c:.2f} of functions in C")
     assert of_python <= CALLS_A_MESSAGE
     assert of_c <= CALLS_OF_C_A_MESSAGE
+
+
+def test_a_message_costs_no_more_when_all_of_them_come_late() -> None:
+    """Whoever has fallen behind must be able to catch up."""
+    ward, said = ward_of(10)
+    lived(ward, said, range(SETTLED_S))
+    in_time = sum(calls_a_message(ward, said, range(SETTLED_S, SETTLED_S + 60)))
+    late = sum(calls_a_message(ward, said, range(SETTLED_S + 60, SETTLED_S + 120), behind_s=8))
+    print(f"calls a message: {in_time:.1f} in time, {late:.1f} late")
+    assert late <= 1.1 * in_time
+
+
+@pytest.mark.parametrize("stream", ["emptying", "pulse"])
+def test_what_turns_no_answer_costs_no_more_than_a_repetition(stream: str) -> None:
+    """A volume that falls with each report, and what the monitor sends that no rule reads."""
+    told = {}
+    for each in ("living", stream):
+        ward, said = ward_of(4, stream=each)
+        lived(ward, said, range(SETTLED_S))
+        told[each] = sum(calls_a_message(ward, said, range(SETTLED_S, SETTLED_S + 60)))
+    print(f"calls a message: {told}")
+    assert told[stream] <= 1.1 * told["living"]
 
 
 def test_a_message_of_a_steady_bed_leaves_nothing_behind() -> None:
