@@ -13,7 +13,7 @@ from pump_reports import infusions, nano, report, tell
 
 from streamproc.core.dose import Dose, DoseUnknown, Flow
 from streamproc.core.events import PumpState, PumpStatus
-from streamproc.core.infusion import Delivery, Infusions
+from streamproc.core.infusion import NEARLY, Channel, Delivery, Infusions
 from streamproc.core.titration import Titration
 
 laws = settings(max_examples=150, deadline=None, print_blob=True, derandomize=False)
@@ -502,3 +502,31 @@ def test_a_change_of_the_present_writes_no_history_anew(monkeypatch: pytest.Monk
     monkeypatch.delattr(Titration, "replace_from")
     tell(pumps, report(0.2, at_ms=5_000), report(0.3, at_ms=10_000))
     assert [dose for _, dose in doses(pumps)] == [nano("0.1"), nano("0.2"), nano("0.3")]
+
+
+ASKED_ML = 10.0
+JUST_ABOVE_ML, JUST_BELOW_ML = ASKED_ML * (1 + NEARLY), ASKED_ML * (1 - NEARLY)
+
+
+@pytest.mark.parametrize(
+    ("then_ml", "now_ml", "asked_ml", "unnoticed"),
+    [
+        (20.0, 11.0, ASKED_ML, True),
+        (11.0, 20.0, ASKED_ML, True),
+        (20.0, 10.0, ASKED_ML, False),
+        (20.0, JUST_ABOVE_ML, ASKED_ML, False),
+        (20.0, 9.0, ASKED_ML, False),
+        (9.0, 20.0, ASKED_ML, False),
+        (9.0, 8.0, ASKED_ML, True),
+        (8.0, 9.0, ASKED_ML, True),
+        (JUST_BELOW_ML, 8.0, ASKED_ML, False),
+        (None, 8.0, ASKED_ML, False),
+        (9.0, None, ASKED_ML, False),
+        (9.0, 8.0, None, False),
+    ],
+)
+def test_a_bag_empties_unnoticed_on_one_side_of_where_its_answer_turns(
+    then_ml: float | None, now_ml: float | None, asked_ml: float | None, unnoticed: bool
+) -> None:
+    channel = Channel(report(5.0, "mL/h", volume_remaining_ml=now_ml), bag_asked_ml=asked_ml)
+    assert channel.empties_unnoticed(report(5.0, "mL/h", volume_remaining_ml=then_ml)) is unnoticed

@@ -195,3 +195,10 @@ def test_a_snapshot_goes_on_from_one_whose_samples_and_devices_are_forgotten(
     until_ms = said[base_count - 1][0]
     again.restore(completed(newest.snapshot(until_ms), base.snapshot(), until_ms))
     assert ids_of(again) == ids_of(newest)
+
+
+def test_of_two_samples_of_one_instant_the_later_one_holds() -> None:
+    trend = Trend(1_000, 0, 300_000)
+    for number, value in enumerate((60, 70)):
+        trend.add(5, value, HOLD_MS, SampleId("MON-1", "b1", number))
+    assert (trend.now(5), trend.newest_value) == (70, 70)

@@ -233,3 +233,47 @@ def test_without_map_an_answer_is_firm_until_it_is_due(
 def test_of_nothing_heard_the_amount_is_nothing(limit: int, enough: bool) -> None:
     answer = Trend(1_000, 0, 1_000).area_at_least("amount", limit, 5, 1_000)
     assert (answer.met, answer.until_ms) == (enough, NEVER)
+
+
+def held_for_ever(*said: tuple[int, int]) -> Trend:
+    trend = Trend(10_000, 0, 300, Of.DOSE)
+    for at_ms, value in said:
+        trend.add(at_ms, value, NEVER, SampleId("MON-1", "b1", at_ms))
+    return trend
+
+
+FAR_OFF_MS = NEVER // 2
+
+
+def test_what_is_held_for_ever_is_enough_for_ever() -> None:
+    assert held_for_ever((0, 70)).coverage_at_least("held", 0.5, 5_000, 1_000).until_ms > FAR_OFF_MS
+    assert held_for_ever((0, 70)).mean_below("mean", 65, 5_000, 1_000, 0.5).until_ms > FAR_OFF_MS
+    assert held_for_ever((4_500, 70)).coverage_at_least("held", 0.3, 5_000, 1_000).until_ms == 5_500
+    assert held_for_ever().coverage_at_least("held", 0.0, 5_000, 1_000).until_ms == NEVER
+
+
+@pytest.mark.parametrize(
+    ("said", "until_ms"),
+    [
+        ([(4_500, 60)], 5_500),  # it only falls
+        ([(4_000, 65), (5_000, 70)], 6_000),  # at the limit, and rising
+        ([(0, 60), (5_000, 70)], 5_500),  # it rises to the limit, at which it is not below
+    ],
+)
+def test_a_mean_that_moves_away_from_its_limit_is_not_asked_for(
+    said: list[tuple[int, int]], until_ms: int
+) -> None:
+    answer = held_for_ever(*said).mean_below("mean", 65, 5_000, 1_000, 0.3)
+    assert answer.until_ms == until_ms
+
+
+@pytest.mark.parametrize(
+    ("limit", "excess", "turns_in_ms"),
+    [(110, 600, 10), (110, -600, 12), (110, 0, 0), (40, 600, 12), (40, -600, 10)],
+)
+def test_how_soon_values_like_those_that_are_kept_can_turn_a_mean(
+    limit: int, excess: int, turns_in_ms: int
+) -> None:
+    """Between 50 and 100: the mean falls by what lies under the higher of limit and 100, or rises by what
+    lies over the lower of limit and 50."""
+    assert held_for_ever((0, 50), (5_000, 100))._unturned_ms(limit, excess, 5_000) == turns_in_ms

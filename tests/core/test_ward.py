@@ -7,7 +7,17 @@ from dataclasses import replace
 import pytest
 from pump_reports import rules, site, terms
 
-from streamproc.core.events import Doubt, Doubted, MapSample, MapSource, Unwatched
+from streamproc.core.events import (
+    Acknowledged,
+    Doubt,
+    Doubted,
+    MapSample,
+    MapSource,
+    PatientContext,
+    Unwatched,
+)
+from streamproc.core.reason import Reason
+from streamproc.core.remembered import Taken
 from streamproc.core.ward import MOST_DEVICES, Ward
 
 T = 1_790_000_000_000
@@ -157,3 +167,54 @@ def test_a_bed_is_told_what_nobody_watched_if_it_was_being_monitored(
     assert held == []
     ward.note_unwatched(T + CUFF_MS, T + CUFF_MS + 9_000, "restarted", T + CUFF_MS + 9_000)
     assert [type(entry[-1]) for entry in held] == [Unwatched] * told
+
+
+THIRD = "icu-b/bed-1"
+
+
+def test_a_ward_that_its_roster_overfills_takes_no_further_bed() -> None:
+    ward = new_ward(BED, OTHER, beds=1)
+    assert ward.offer(mapped(T, THIRD), T, 1) is Reason.BEDS_FULL
+    assert ward.offer(PatientContext(T, THIRD, session="S-1"), T, 2) is Reason.BEDS_FULL
+    ward.note_artefact(mapped(T, THIRD, valid=False), T)
+    assert set(ward.beds) == {BED, OTHER}
+
+
+@pytest.mark.parametrize(("held", "room"), [(2, True), (3, False), (4, False)])
+def test_a_bed_that_holds_enough_takes_no_further_sample_artefact_or_doubt(held: int, room: bool) -> None:
+    """What is rare (contexts) is held all the same, and may have filled it beyond that."""
+
+    def filled() -> Ward:
+        ward = new_ward(BED)
+        ward.limits = replace(LIMITS, held_messages=3)
+        for n in range(held):
+            ward.offer(PatientContext(T + n, BED, session="S-1"), T, n)
+        assert len(ward.beds[BED].held) == held
+        return ward
+
+    assert filled().offer(mapped(T), T, 99) is (Taken.ACCEPTED if room else Reason.BED_FLOODED)
+    artefacts, doubted = filled(), filled()
+    artefacts.note_artefact(mapped(T, valid=False), T)
+    doubted.doubt(BED, "MON-1", Doubt.CLOCK, "61 s ahead", T)
+    assert len(artefacts.beds[BED].held) == len(doubted.beds[BED].held) == held + room
+
+
+@pytest.mark.parametrize("ahead_ms", [FUTURE_MS, FUTURE_MS + 1])
+def test_what_is_rare_may_be_of_no_farther_future_than_the_rest(ahead_ms: int) -> None:
+    ward, too_far = new_ward(BED), ahead_ms > FUTURE_MS
+    context = ward.offer(PatientContext(T + ahead_ms, BED, session="S-1"), T, 1)
+    assert context is (Reason.FUTURE if too_far else Taken.ACCEPTED)
+    ack = ward.offer(Acknowledged(T + ahead_ms, "station-1", "al-none", "rn"), T, 2)
+    assert ack is (Reason.FUTURE if too_far else Reason.UNKNOWN_ALERT)
+
+
+def test_until_when_beds_were_judged_is_kept() -> None:
+    young = Ward(rules(), terms(), LIMITS)
+    assert young.snapshot()["judged_ms"] is None
+    ward = new_ward(BED)
+    assert ward.snapshot()["judged_ms"] == T - HOLD_BACK_MS
+    slower = Ward(rules(), terms(), replace(LIMITS, hold_back_ms=2 * HOLD_BACK_MS))
+    slower.restore(ward.snapshot())
+    assert slower.watermark_ms == T - HOLD_BACK_MS
+    slower.restore(young.snapshot())
+    assert slower.clock_ms is None
