@@ -121,15 +121,17 @@ def any_of(each: Sequence[Course[bool]]) -> Course[bool]:
 
 
 def dose_changes(dose: Course[Fraction | None], first_ms: int) -> list[int]:
-    """When a known dose differs from the last known one by more than the tolerance."""
+    """When a known dose is off the one at the last change by more than the tolerance: small ones add up."""
     times: list[int] = []
     last = dose.at(first_ms)
     for since_ms, _, value in dose.runs():
         if value is None or since_ms <= first_ms:
             continue
-        if last is not None and abs(value - last) > TOLERANCE * last:
+        if last is None:
+            last = value
+        elif abs(value - last) > TOLERANCE * last:
             times.append(since_ms)
-        last = value
+            last = value
     return times
 
 

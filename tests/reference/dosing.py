@@ -131,52 +131,48 @@ class Running(NamedTuple):
     flow: Fraction | None
 
 
-def ratio(before: Running, now: Running) -> tuple[Fraction, Fraction] | None:
-    """How many times the larger is the smaller, at least and at most: by weight, or what flows where no
-    weight is known. Each is known to half of 1e-9 (decision 004)."""
-    for one, other in zip(before, now, strict=True):
-        if one is not None and other is not None:
-            low, high = sorted((one, other))
-            return (high - HALF) / (low + HALF), (high + HALF) / (low - HALF)
-    return None
+def ratio(one: Fraction, other: Fraction) -> tuple[Fraction, Fraction]:
+    """How many times the larger is the smaller, at least and at most: each is known to half of 1e-9
+    (decision 004)."""
+    low, high = sorted((one, other))
+    return (high - HALF) / (low + HALF), (high + HALF) / (low - HALF)
 
 
 def dose_step(bed: Bed) -> list[Said]:
     """DOSE-STEP: one change by a factor of 3, until seen or back within 1.5 times the dose before."""
     said: list[Said] = []
     open_until = DAWN_MS
-    for at_ms, before in _leaps(bed):
+    for at_ms, before, of in _leaps(bed):
         if at_ms <= open_until:
             continue
         said.append(Said(at_ms, "DOSE-STEP", "start", "high"))
-        open_until = min(_back(bed, at_ms, before), bed.seen("DOSE-STEP", at_ms))
+        open_until = min(_back(of, at_ms, before), bed.seen("DOSE-STEP", at_ms))
         said += _ended("DOSE-STEP", "high", [open_until])
     return said
 
 
-def _running(bed: Bed) -> Course[Running]:
-    return together(Running, bed.dose, bed.flow)
+def _leaps(bed: Bed) -> list[tuple[int, Fraction, Course[Fraction | None]]]:
+    """(when, what ran before, of what) of each change by a factor of 3 that is neither a start nor a stop.
 
-
-def _leaps(bed: Bed) -> list[tuple[int, Running]]:
-    """(when, what ran before) of each change by a factor of 3 that is neither a start nor a stop."""
-    leaps: list[tuple[int, Running]] = []
+    By weight, or of what flows where no weight is known."""
+    leaps: list[tuple[int, Fraction, Course[Fraction | None]]] = []
     before, gap_ms = None, None
-    for begin, _, now in _running(bed).runs():
+    for begin, _, now in together(Running, bed.dose, bed.flow).runs():
         if not (now.dose or now.flow):
             gap_ms = begin if gap_ms is None else gap_ms
             continue
-        bridged = gap_ms is None or begin - gap_ms <= CHANGE_OVER_MS
-        times = ratio(before, now) if before and bridged else None
-        if before and times is not None and times[1] >= 3:
-            leaps.append((begin, before))
+        if before and (gap_ms is None or begin - gap_ms <= CHANGE_OVER_MS):
+            for was, amount, of in zip(before, now, (bed.dose, bed.flow), strict=True):
+                if was is not None and amount is not None:
+                    leaps += [(begin, was, of)] if ratio(was, amount)[1] >= 3 else []
+                    break
         before, gap_ms = now, None
     return leaps
 
 
-def _back(bed: Bed, raised: int, before: Running) -> int:
-    for begin, _, now in _running(bed).runs():
-        times = ratio(before, now) if begin > raised else None
-        if times is not None and times[0] <= Fraction(3, 2):
+def _back(of: Course[Fraction | None], raised: int, before: Fraction) -> int:
+    """When it is near what it was; one that leapt by weight is back by weight alone."""
+    for begin, _, now in of.runs():
+        if begin > raised and now is not None and ratio(before, now)[0] <= Fraction(3, 2):
             return begin
     return -DAWN_MS

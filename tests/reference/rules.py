@@ -280,14 +280,17 @@ def _changes(of: Course[Fraction | None], begin: int, end: int) -> Iterator[tupl
     """(when, whether down) of the changes within an infusion.
 
     A gap that may be a change-over, or a silence as short, is bridged; over a longer one nobody saw
-    when the change was made."""
+    when the change was made. What is within the tolerance of the last change adds up."""
     last, until = None, DAWN_MS
     for since, then, value in of.runs():
         if not value or not begin <= since < end:
             continue
-        if last is not None and since - until <= CHANGE_OVER_MS and abs(value - last) > TOLERANCE * last:
+        if last is None or since - until > CHANGE_OVER_MS:
+            last = value
+        elif abs(value - last) > TOLERANCE * last:
             yield since, value < last
-        last, until = value, then
+            last = value
+        until = then
 
 
 def tech_map_lost(bed: Bed) -> list[Said]:
@@ -303,9 +306,12 @@ def tech_pump_lost(bed: Bed) -> list[Said]:
 
 
 def tech_dose(bed: Bed) -> list[Said]:
-    """TECH-DOSE: a pump of norepinephrine infuses at a rate that nobody can tell."""
-    missing = any_of([each.no_figure for each in bed.norepinephrine])
-    return alerts("TECH-DOSE", together(always("medium"), missing), together(lambda x: not x, missing))
+    """TECH-DOSE: a pump of norepinephrine infuses at a rate that nobody can tell, lost contact apart; until
+    the dose is known, which it is not while contact is lost."""
+    heard = [together(lambda no, gone: no and not gone, e.no_figure, e.lost) for e in bed.norepinephrine]
+    missing, lost = any_of(heard), any_of([each.lost for each in bed.norepinephrine])
+    known = together(lambda missing, lost: not missing and not lost, missing, lost)
+    return alerts("TECH-DOSE", together(always("medium"), missing), known)
 
 
 def tech_map_artefact(bed: Bed) -> list[Said]:
