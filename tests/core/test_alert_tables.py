@@ -566,3 +566,22 @@ def test_of_an_alert_that_waits_for_its_first_start_the_wait_is_kept() -> None:
     assert alert.stage is Stage.PENDING
     assert restored(alert) == alert
     assert step(restored(alert), T + WAIT_MS, judged(MET, raise_ms=WAIT_MS)) is Phase.START
+
+
+def test_of_an_alert_that_is_over_everything_is_kept_and_of_one_that_never_was_the_waits() -> None:
+    over = opened()
+    over.end()
+    assert over.alert_id
+    assert restored(over) == over
+    assert len(over.snapshot()) > len(Alert().snapshot()) == 3
+
+
+@pytest.mark.parametrize(("lower", "higher"), [(Priority.INFO, LOW), (LOW, MEDIUM), (MEDIUM, HIGH)])
+def test_each_priority_is_above_the_one_before(lower: Priority, higher: Priority) -> None:
+    def both(high: Finding) -> Judgement:
+        return Judgement((Level(higher, high), Level(lower, MET)), (Clear(NOT_MET),))
+
+    alert = opened(both(NOT_MET))
+    assert alert.priority is lower
+    assert step(alert, T + 1, both(MET)) is Phase.ESCALATE
+    assert step(alert, T + 2, both(NOT_MET)) is Phase.DEESCALATE

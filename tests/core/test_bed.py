@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from pump_reports import BED, report, rules, terms
 
 from streamproc.core.alert import Clear, Judgement, Level, Phase, Priority
-from streamproc.core.bed import MOST_DEVICES, Bed
+from streamproc.core.bed import MOST_DEVICES, Bed, completed
 from streamproc.core.change import Change
 from streamproc.core.chart import Chart, Reads
 from streamproc.core.events import (
@@ -75,6 +76,7 @@ def ended(changes: list[Change]) -> dict[str, str | None]:
         ([("b1", 5), ("b1", 5)], 0),
         ([("b1", 5), ("b1", 4)], 0),
         ([("b1", 5), ("b1", 3), ("b1", 6)], 0),
+        ([("b1", 5), ("b1", 4), ("b1", 6)], 0),
         ([("b1", 5), ("b1", 3), ("b1", 7)], 1),
         ([("b1", 5), ("b2", 9)], 0),
         ([("b1", 5), ("b2", 6)], 0),
@@ -296,7 +298,72 @@ def test_a_steady_pressure_well_above_all_limits_keeps_no_rule_awake() -> None:
 def test_a_deadline_that_has_passed_is_a_mistake_of_our_own() -> None:
     for behind_ms in (0, 1, 900):
         bed = new_bed()
-        bed.advance(T)
+        bed.judge_anew(T)
+        assert bed.chart.infusions.loss_asked_ms == bed.chart.line_asked_ms == NEVER
         bed.judged_again_ms = T - behind_ms
         with pytest.raises(AssertionError, match="a deadline at or before now"):
             bed._set_deadline()
+
+
+def test_who_is_asked_at_each_sample_is_who_gave_no_firm_answer() -> None:
+    """Where every sample is above the limit nobody need be asked; once one is below it, the rule is."""
+    bed, _ = three_rules(opens="middle")
+    assert bed.restless == (1,)
+    firm = []
+    for second, mmhg in enumerate([90] * 10 + [55] * 3 + [90] * 2, start=1):
+        sample = MapSample(T + 1_000 * second, BED, "MON-1", "b1", second, MapSource.ARTERIAL, 1_000 * mmhg)
+        live(bed, sample)
+        firm.append(bed.alerts["middle"].is_firm)
+        assert bed.restless == (() if firm[-1] else (1,)), second
+    assert True in firm
+    assert firm[-1] is False
+
+
+def test_news_beside_an_ordinary_sample_is_told_as_well() -> None:
+    bed, asked = three_rules(opens="middle")
+    live(bed, *[mapped(T + 1_000 * n, n) for n in range(1, 9)])
+    bed.restless = (1,)
+    asked.clear()
+    live(bed, mapped(T + 9_000, 9), report(0.1, at_ms=T + 9_000))
+    assert asked == ["middle", "last"]
+
+
+# keeping it
+
+
+def test_a_restored_bed_holds_what_it_held_in_the_same_order() -> None:
+    """Of one instant in the order in which it came; one without a number before number 0."""
+    bed = new_bed()
+    for at_ms, seq in ((T + 1, None), *[(T + 9, None)] * 4, (T + 5, 0), (T + 5, None)):
+        bed.hold(mapped(at_ms, seq), at_ms, at_ms + 7)
+    bed.advance(T + 1)
+    kept = bed.snapshot()
+    assert [(entry[3], entry[4]) for entry in kept["held"]] == [
+        (-1, 7),
+        (0, 6),
+        (-1, 2),
+        (-1, 3),
+        (-1, 4),
+        (-1, 5),
+    ]
+    again = new_bed()
+    again.restore(json.loads(json.dumps(kept)))
+    assert again.snapshot()["held"] == kept["held"]
+
+
+def test_a_snapshot_without_old_pressures_is_completed_by_the_one_before() -> None:
+    bed = new_bed()
+    live(bed, *[mapped(T + 1_000 * n, n) for n in range(1, 9)])
+    base = bed.snapshot()
+    live(bed, *[mapped(T + 1_000 * n, n) for n in range(9, 20)])
+    newer_than_ms = T + 8_000
+    kept = bed.snapshot(newer_than_ms)
+    assert kept != bed.snapshot()
+    assert completed(kept, base, newer_than_ms) == bed.snapshot()
+
+
+def test_only_an_end_says_when_the_alert_ended() -> None:
+    bed, began = at_risk()
+    gone = bed.retire(set())
+    assert {change.ended_ms for change in began} == {None}
+    assert {change.ended_ms for change in gone} == {bed.chart.now_ms}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from pump_reports import BED, report, terms
 
 from streamproc.core.alert import Alert, Stage
-from streamproc.core.chart import BASELINE, Chart, Reads
+from streamproc.core.chart import BASELINE, Chart, Reads, milli, ms, nano
 from streamproc.core.events import (
     Doubt,
     Doubted,
@@ -22,7 +23,8 @@ from streamproc.core.events import (
     PumpStatus,
     Unwatched,
 )
-from streamproc.core.finding import NEVER, Finding, State
+from streamproc.core.finding import NEVER, Finding, State, all_of, found
+from streamproc.core.sight import DOSE
 
 T = 1_000_000
 MINUTE_MS = 60_000
@@ -429,3 +431,35 @@ def test_an_alert_was_open_until_its_end_is_long_ago(now_ms: int, told: tuple[St
     assert answer(bed.open_within("MAP-LOW", 60_000)) == told
     bed.alerts["MAP-LOW"].stage = Stage.ACTIVE
     assert answer(bed.open_within("MAP-LOW", 60_000)) == (State.MET, NEVER, NEVER)
+
+
+def test_how_long_ago_an_alert_was_open_is_told_in_seconds() -> None:
+    bed = chart()
+    bed.alerts["MAP-LOW"] = Alert(ended_ms=T)
+    bed.move_to(T + 1_500)
+    (told,) = bed.open_within("MAP-LOW", 60_000).clauses
+    assert (told.value, told.limit, told.unit) == (1.5, 60, "s")
+
+
+# what is remembered and kept
+
+
+def test_what_was_reached_once_is_told_with_the_limit_it_was_held_to() -> None:
+    bed = chart()
+    sides = [
+        found(name, True, value=5, limit=limit, unit=unit, saw=DOSE)
+        for name, limit, unit in (("a", 1, "mL"), ("b", 2, "mL/kg"))
+    ]
+    (told,) = bed.ever_since("volume", all_of(*sides), T).clauses
+    assert (told.limit, told.unit) == (2, "mL/kg")
+
+
+def test_a_bed_that_was_freed_knows_whom_and_when_after_a_restart() -> None:
+    bed, again = chart(), chart()
+    bed.freed = ("S-1", T + 7)
+    again.restore(json.loads(json.dumps(bed.snapshot())))
+    assert again.freed == ("S-1", T + 7)
+
+
+def test_configured_figures_are_kept_in_small_whole_units() -> None:
+    assert (milli(63.219), nano(0.003_219), ms(3.219)) == (63_219, 3_219_000, 3_219)

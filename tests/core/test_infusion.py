@@ -156,6 +156,14 @@ def test_a_late_report_from_before_the_loss_takes_the_loss_back() -> None:
     assert doses(pumps) == [(0, nano("0.1")), (lost_ms, None)]
 
 
+def test_another_dose_from_before_the_loss_takes_its_place_in_the_record() -> None:
+    pumps = infusions()
+    tell(pumps, report(0.1))
+    lose(pumps, LOSS_MS)
+    tell(pumps, report(0.2, at_ms=12_000))
+    assert doses(pumps) == [(0, nano("0.1")), (12_000, nano("0.2"))]
+
+
 def test_a_dose_does_not_stay_unknown_once_its_pump_is_heard_again() -> None:
     """A gateway that was away delivers all at once: late reports first, then those that are in time."""
     pumps = infusions()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from streamproc.core import samples as samples_module
 from streamproc.core.samples import EACH, FAR, MOST_NARROW, SampleId, Samples, completed
 from streamproc.core.trend import Trend
 
@@ -202,3 +203,21 @@ def test_of_two_samples_of_one_instant_the_later_one_holds() -> None:
     for number, value in enumerate((60, 70)):
         trend.add(5, value, HOLD_MS, SampleId("MON-1", "b1", number))
     assert (trend.now(5), trend.newest_value) == (70, 70)
+
+
+@pytest.mark.parametrize("as_here", [True, False])
+def test_a_snapshot_has_the_lowest_byte_first_whatever_machine_wrote_it(
+    monkeypatch: pytest.MonkeyPatch, as_here: bool
+) -> None:
+    """A machine that keeps numbers the other way round turns them, when it writes and when it reads."""
+    trend, again = Trend(40, 0, 300_000), Trend(40, 0, 300_000)
+    trend.add(3, 7, 25, SampleId("MON-1", "b1", 1))
+    written = trend.snapshot()["columns"][1]
+    assert written == (7).to_bytes(4, "little").hex()
+    if not as_here:
+        monkeypatch.setattr(samples_module, "LOWEST_BYTE_FIRST", not samples_module.LOWEST_BYTE_FIRST)
+        written = trend.snapshot()["columns"][1]
+        assert written == (7).to_bytes(4, "big").hex()
+    again.restore(trend.snapshot())
+    assert again.now(4) == trend.now(4) == 7
+    assert again.snapshot() == trend.snapshot()

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_trend import NaiveTrend
 
-from streamproc.core import samples as samples_module
 from streamproc.core.finding import NEVER, Finding
 from streamproc.core.samples import COMPACT_AFTER, SampleId
 from streamproc.core.trend import Trend
@@ -271,21 +270,3 @@ def test_an_event_costs_the_same_whatever_the_window() -> None:
     assert short > 0
     assert middle <= short + 1
     assert long <= short + 1
-
-
-@pytest.mark.parametrize("as_here", [True, False])
-def test_a_snapshot_has_the_lowest_byte_first_whatever_machine_wrote_it(
-    monkeypatch: pytest.MonkeyPatch, as_here: bool
-) -> None:
-    """A machine that keeps numbers the other way round turns them, when it writes and when it reads."""
-    trend, again = new_trend(), new_trend()
-    trend.add(3, 7, 25, DEVICE)
-    written = trend.snapshot()["columns"][1]
-    assert written == (7).to_bytes(4, "little").hex()
-    if not as_here:
-        monkeypatch.setattr(samples_module, "LOWEST_BYTE_FIRST", not samples_module.LOWEST_BYTE_FIRST)
-        written = trend.snapshot()["columns"][1]
-        assert written == (7).to_bytes(4, "big").hex()
-    again.restore(trend.snapshot())
-    assert again.now(4) == trend.now(4) == 7
-    assert again.snapshot() == trend.snapshot()
