@@ -106,7 +106,9 @@ def explain_rule(past: Past, bed_name: str, rule_id: str, at_ms: int | None) -> 
 
 
 def explain_alert(past: Past, alert_id: str) -> str:
-    """When and why an alert started, with its evidence, and how it went on."""
+    """When and why an alert started, with its evidence, and how it went on.
+
+    Explained as of the instant at which it was decided: what it tells of may have been known only later."""
     told = [change for change in past.changes() if change.alert_id == alert_id]
     if not told or told[0].phase is not Phase.START:
         raise Unexplained(f"alert {alert_id} did not start in this telemetry")
@@ -115,7 +117,9 @@ def explain_alert(past: Past, alert_id: str) -> str:
     lines += [f"  {rfc3339(c.time_ms)} {c.phase} {c.priority} {c.state}: {c.wording.text}" for c in told]
     lines += [f"onset {rfc3339(start.onset_ms)}, detected {rfc3339(start.detected_ms)}"]
     lines += _evidence(start.evidence)
-    return "\n".join([*lines, "", explain_rule(past, start.bed, start.rule.id, start.detected_ms)])
+    hold_back_ms = past.settings.core_limits().hold_back_ms
+    told_ms = max(start.detected_ms, start.decided_ms - hold_back_ms)
+    return "\n".join([*lines, "", explain_rule(past, start.bed, start.rule.id, told_ms)])
 
 
 def _rule(bed: Bed, rule_id: str) -> Rule:

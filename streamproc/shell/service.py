@@ -389,6 +389,7 @@ class Service:
             self._came_round()
             await asyncio.sleep(0)
         self._refuse_another_instance()
+        self._told_refused, self._told_missing = self.tally.rejected.copy(), self.ward.gap_messages
         _log.info(
             "state_recovered",
             snapshot_position=position,

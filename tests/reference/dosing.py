@@ -139,16 +139,21 @@ def ratio(one: Fraction, other: Fraction) -> tuple[Fraction, Fraction]:
 
 
 def dose_step(bed: Bed) -> list[Said]:
-    """DOSE-STEP: one change by a factor of 3, until seen or back within 1.5 times the dose before."""
+    """DOSE-STEP: one change by a factor of 3, until seen or back within 1.5 times the dose before.
+
+    While it is open, a further leap counts only if it is one of the other measure, which takes over."""
     said: list[Said] = []
-    open_until = DAWN_MS
+    raised, end, measured = DAWN_MS, DAWN_MS, bed.dose
     for at_ms, before, of in _leaps(bed):
-        if at_ms <= open_until:
+        is_open = at_ms <= end
+        if is_open and of is measured:
             continue
-        said.append(Said(at_ms, "DOSE-STEP", "start", "high"))
-        open_until = min(_back(of, at_ms, before), bed.seen("DOSE-STEP", at_ms))
-        said += _ended("DOSE-STEP", "high", [open_until])
-    return said
+        if not is_open:
+            said += _ended("DOSE-STEP", "high", [end]) if said else []
+            said.append(Said(at_ms, "DOSE-STEP", "start", "high"))
+            raised = at_ms
+        end, measured = min(_back(of, at_ms, before), bed.seen("DOSE-STEP", raised)), of
+    return said + (_ended("DOSE-STEP", "high", [end]) if said else [])
 
 
 def _leaps(bed: Bed) -> list[tuple[int, Fraction, Course[Fraction | None]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,12 +14,12 @@ from typer.testing import CliRunner, Result
 from streamproc.config import load
 from streamproc.shell.cli import app
 from streamproc.shell.explain import Past
-from streamproc.shell.journal import JournalFailed, JournalView, SqliteJournal, read_only
+from streamproc.shell.journal import JournalFailed, JournalView, Recorded, SqliteJournal, read_only
 from streamproc.shell.recordings import read_files
 from streamproc.shell.replay import Replay
 from streamproc.shell.service import Service
 from streamproc.shell.snapshot import snapshot_of
-from streamproc.wire import Received, rfc3339, write_line
+from streamproc.wire import Received, own, rfc3339, write_line
 from streamproc.wire.announce import bed_state
 
 from .bedside import Bedside
@@ -157,6 +158,22 @@ async def test_a_journal_explains_what_its_recording_explains(
             from_journal = explained(*asked, "--state", tmp_path)
             assert from_journal.exit_code == 0, from_journal.output
             assert from_journal.stdout == explained(*asked, recording).stdout
+
+
+async def test_what_was_noticed_afterwards_is_explained_as_of_then(tmp_path: Path) -> None:
+    """A time that nobody watched is told as of its beginning, when nobody knew of it."""
+    since_ms = START_MS + 12 * MINUTE_MS
+    back_ms = since_ms + MINUTE_MS
+    async with await journaled(tmp_path) as journal:
+        note = Recorded(own.UNWATCHED, own.unwatched(since_ms, back_ms, "restarted"), False)
+        await journal.append(back_ms, [note])
+        for later_ms in range(back_ms, back_ms + 10_000, 1_000):
+            await journal.append(later_ms, [])
+    changes = [json.loads(one)["data"] for one in Replay(load()).journal(tmp_path / "journal.db")]
+    gap = next(each for each in changes if each["rule"] == "TECH-GAP")
+    told = explained(gap["alert_id"], "--state", tmp_path)
+    assert told.exit_code == 0, told.output
+    assert f"active at low since {gap['onset']} ({gap['alert_id']})" in told.stdout
 
 
 async def test_a_journal_is_replayed_like_its_recording(tmp_path: Path, recording: Path) -> None:
