@@ -24,6 +24,7 @@ from streamproc.core.events import (
     Unwatched,
 )
 from streamproc.core.finding import NEVER, Finding, State, all_of, found
+from streamproc.core.rule import Kind
 from streamproc.core.sight import DOSE
 
 T = 1_000_000
@@ -463,3 +464,18 @@ def test_a_bed_that_was_freed_knows_whom_and_when_after_a_restart() -> None:
 
 def test_configured_figures_are_kept_in_small_whole_units() -> None:
     assert (milli(63.219), nano(0.003_219), ms(3.219)) == (63_219, 3_219_000, 3_219)
+
+
+def test_open_alarms_are_named() -> None:
+    bed = chart()
+    bed.alerts = {rule: Alert(stage=Stage.ACTIVE) for rule in ("TECH-GAP", "MAP-LOW", "WEAN-READY")}
+    bed.kinds = {"TECH-GAP": Kind.TECHNICAL, "MAP-LOW": Kind.PHYSIOLOGICAL, "WEAN-READY": Kind.ADVISORY}
+    (told,) = bed.no_open_alarm().clauses
+    assert told.value == "MAP-LOW, TECH-GAP"
+
+
+def test_doubts_are_known_after_a_restart() -> None:
+    bed, again = chart(), chart()
+    bed.take_doubt(Doubted(T, BED, "MON-1", Doubt.CLOCK, "5 s behind"))
+    again.restore(json.loads(json.dumps(bed.snapshot())))
+    assert again.doubts == bed.doubts != {}

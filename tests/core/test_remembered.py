@@ -111,3 +111,14 @@ def test_the_newest_number_again_is_no_second_one() -> None:
     for digest in (1, 2):
         keep(known, sample(7), digest)
     assert (known.count, check(known, sample(7), 2)) == (1, Taken.DUPLICATE)
+
+
+def test_what_is_too_old_is_forgotten_one_by_one_and_the_rest_is_known() -> None:
+    known = Remembered()
+    for seq in (1, 2, 3):
+        keep(known, sample(seq, NOW_MS + seq), digest=seq)
+    last = sample(4, NOW_MS + LATENESS_MS + 3)
+    keep(known, last, digest=4)
+    assert known.count == 2
+    for seq in (3, 4):
+        assert check(known, sample(seq, last.time_ms), digest=seq) is Taken.DUPLICATE

@@ -15,6 +15,7 @@ from naive_trend import NaiveTrend
 
 from streamproc.core.finding import NEVER, Finding
 from streamproc.core.samples import COMPACT_AFTER, SampleId
+from streamproc.core.sight import Of
 from streamproc.core.trend import Trend
 
 laws = settings(max_examples=150, deadline=None, print_blob=True, derandomize=False)
@@ -270,3 +271,24 @@ def test_an_event_costs_the_same_whatever_the_window() -> None:
     assert short > 0
     assert middle <= short + 1
     assert long <= short + 1
+
+
+def test_a_trend_without_samples_has_nothing_above_a_limit() -> None:
+    (told,) = Trend(60_000, LOW, HIGH).area_at_least("area", 5_000, 1_000, 60_000, 1_000, "mL").clauses
+    assert (told.value, told.limit, told.unit) == (0, 5, "mL")
+
+
+@pytest.mark.parametrize("of", [Of.MAP, Of.SYSTOLIC])
+def test_what_is_held_is_told_as_a_share_of_the_window_in_whole_seconds(of: Of) -> None:
+    """While the line goes on only samples can take away what is held, and time alone may add to it."""
+    span_ms = 7_200_000
+    trend = Trend(span_ms, 0, 300_000, of)
+    trend.add(0, 70_000, span_ms, DEVICE)
+    asked = trend.coverage_at_least("held", 0.8, span_ms // 4, span_ms)
+    (told,) = asked.clauses
+    assert (told.value, asked.met, asked.firm_ms) == (0.25, False, asked.until_ms)
+    (mean,) = trend.mean_below("mean", 65_000, span_ms // 4, span_ms, 0.8).clauses
+    assert mean.why == "only 25% of 7200 s is covered"
+    enough = trend.coverage_at_least("held", 0.8, span_ms, span_ms)
+    assert enough.met
+    assert enough.firm_ms == (NEVER if of is Of.MAP else enough.until_ms)

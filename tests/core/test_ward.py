@@ -218,3 +218,23 @@ def test_until_when_beds_were_judged_is_kept() -> None:
     assert slower.watermark_ms == T - HOLD_BACK_MS
     slower.restore(young.snapshot())
     assert slower.clock_ms is None
+
+
+def test_every_change_has_the_next_number() -> None:
+    ward = new_ward(BED, OTHER)
+    told = [*ward.tick(T + 3_600_000), *ward.tick(T + 7_200_000)]
+    assert {change.bed for change in told} == {BED, OTHER}
+    assert [change.feed_seq for change in told] == list(range(1, len(told) + 1))
+
+
+def test_an_artefact_of_a_bed_that_is_known_counts_in_a_ward_that_is_full() -> None:
+    ward = new_ward(beds=1)
+    offered(ward, T + 1, T + 1)
+    ward.note_artefact(mapped(T + 2, valid=False), T + 1)
+    assert len(ward.beds[BED].held) == 2
+
+
+def test_a_snapshot_leaves_out_what_no_late_message_can_have_changed() -> None:
+    ward = new_ward()
+    assert ward.snapshot()["newer_than_ms"] is None
+    assert ward.snapshot(T - 10)["newer_than_ms"] == T - 10 - LATENESS_MS - 1
