@@ -211,6 +211,8 @@ class Alert:
         else:
             phase = self._rise(at_ms, judgement, bed, rule)
         self._set_due(at_ms, judgement, line_goes_on)
+        if phase is Phase.END and any(level.when.met for level in judgement.levels):
+            self.due_ms, self.is_firm = at_ms + 1, False  # what ended it was no word on this: it begins anew
         return phase
 
     def acknowledge(self, by: str, at_ms: int) -> Phase | None:

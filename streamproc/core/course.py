@@ -91,9 +91,12 @@ class Course:
 
     @property
     def newest_step(self) -> Step | None:
-        """The last change by weight, or by rate where that is newer (the weight is not known)."""
-        steps = [step for step in (self.by_rate.last, self.by_weight.last) if step is not None]
-        return max(steps, key=lambda step: (step.at_ms, step.by_weight), default=None)
+        """The last change by weight, or by rate where that is newer and the weight is not known.
+
+        Where it is known, another weight at the same dose is no change, however much the flow is."""
+        unweighed = [step for step in self.by_rate.steps if not step.by_weight]
+        steps = [*unweighed[-1:], *self.by_weight.steps[-1:]]
+        return max(steps, key=lambda step: step.at_ms, default=None)
 
     def under_way(self, at_ms: int) -> bool:
         """Whether it runs, or stopped so recently that the next bag may still come."""

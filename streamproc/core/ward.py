@@ -124,7 +124,7 @@ class Ward:
         bed.remembered.keep(event, digest, oldest_ms, limits.remembered_messages)
         self._doubt_identity(name, event.device, received_ms)
         assert self.clock_ms is not None, "the first tick comes before the first message"
-        if time_ms <= self.clock_ms - limits.hold_back_ms:
+        if time_ms <= self.watermark_ms:
             return self._take_late(bed, event, received_ms)
         bed.hold(event, time_ms, received_ms)
         if time_ms < bed.scheduled_ms:
@@ -262,8 +262,8 @@ class Ward:
         if bed is None or named is None:
             return Reason.UNKNOWN_ALERT
         _, alert = named
-        given_ms = min(ack.time_ms, received_ms)
-        ack = replace(ack, told_ms=given_ms - self.limits.hold_back_ms)
+        given_ms = min(ack.time_ms, received_ms)  # nobody has seen what is still to happen
+        ack = replace(ack, time_ms=given_ms, told_ms=given_ms - self.limits.hold_back_ms)
         if not alert.meant_by(ack.time_ms, ack.told_ms):
             return Reason.ACK_OUTDATED
         bed.hold(ack, self._effective_ms(given_ms, received_ms), received_ms)

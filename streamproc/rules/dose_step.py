@@ -50,11 +50,12 @@ def judge(chart: Chart, p: DoseStep) -> Judgement:
 
 
 def newest_leap(chart: Chart, p: DoseStep) -> Step | None:
-    """The last step, if it is a leap that no alert has dealt with.
+    """The last step, if it is a leap that no alert has dealt with, nor whoever acknowledged one.
 
     Both doses are rounded by up to half of 1e-9: an exact threefold must not be missed by that."""
     step, alert = chart.course.newest_step, chart.alert("DOSE-STEP")
-    if step is None or (not alert.open and alert.ended_ms is not None and step.at_ms <= alert.ended_ms):
+    dealt_with_ms = alert.ended_ms if alert.acknowledged_ms is None else alert.acknowledged_ms
+    if step is None or (not alert.open and dealt_with_ms is not None and step.at_ms <= dealt_with_ms):
         return None
     low, high = sorted(step.amounts)
     return step if 2 * high + 1 >= exact(p.factor) * (2 * low - 1) else None

@@ -61,12 +61,15 @@ def judge(chart: Chart, p: Extravasation) -> Judgement:
 
 
 def _note_what_was_seen(chart: Chart, alert: Alert) -> None:
-    """An acknowledgement is of what was known by then: a reading that comes late is not among it."""
+    """An acknowledgement is of what was known by then: a reading that comes late is not among it, nor is
+    one from after it, however late the acknowledgement itself comes."""
     if alert.acknowledged_ms is None:
         return
     if not alert.open:
         chart.noted[SEEN] = alert.acknowledged_ms
-    elif (newest := chart.observations.last(ObservationKind.EXTRAVASATION)) is not None:
+        return
+    newest = chart.observations.last(ObservationKind.EXTRAVASATION)
+    if newest is not None and newest.time_ms <= alert.acknowledged_ms:
         chart.noted[SEEN_READING] = newest.time_ms
 
 

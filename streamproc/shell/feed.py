@@ -73,10 +73,17 @@ def _missing(at_seq: int, up_to: int, skipped: Skipped) -> bool:
 
 
 def with_skipped(mark: object, first_seq: int, last_seq: int, forgotten: object) -> str:
-    """The mark of what was skipped, with one more stretch; without those that are forgotten anyway."""
+    """The mark of what was skipped, with one more stretch; without those that are forgotten anyway.
+
+    Stretches that touch become one: a hole in the feed may be as long as both."""
     forgotten_seq = forgotten if isinstance(forgotten, int) else 0
-    stretches = {stretch for stretch in read_skipped(mark) if stretch[1] > forgotten_seq}
-    return json.dumps(sorted({*stretches, (first_seq, last_seq)}))
+    stretches = [stretch for stretch in read_skipped(mark) if stretch[1] > forgotten_seq]
+    joined = list[tuple[int, int]]()
+    for first, last in sorted([*stretches, (first_seq, last_seq)]):
+        if joined and first <= joined[-1][1] + 1:
+            first, last = joined[-1][0], max(joined.pop()[1], last)
+        joined.append((first, last))
+    return json.dumps(joined)
 
 
 def read_skipped(mark: object) -> Skipped:

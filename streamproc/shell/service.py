@@ -62,6 +62,8 @@ from streamproc.wire.fields import Message as Payload
 ACKNOWLEDGED_MARK = "feed_acknowledged"
 NUMBERED_MARK = "feed_numbered"
 PROGRAM_MARK = "program"
+PROGRAM_FROM_MARK = "program_from"
+"""The first batch that this program has lived through live."""
 UNDECODABLE_TOPIC = ""
 HUNG_AFTER_S = 15.0
 """A processing path that has not come round for so long hangs."""
@@ -140,6 +142,7 @@ class Service:
     _complaints: Every = field(default_factory=lambda: Every(COMPLAINTS_S))
     _told_refused: Counter[Reason] = field(default_factory=Counter)
     _told_missing: int = 0
+    _program_from: int = 1
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -314,6 +317,7 @@ class Service:
             ACKNOWLEDGED_MARK: self.outbox.acknowledged_seq,
             NUMBERED_MARK: numbered_seq,
             PROGRAM_MARK: program(),
+            PROGRAM_FROM_MARK: self._program_from,
         }
 
     def apply(self, now_ms: int, messages: Sequence[Any]) -> list[Change]:
@@ -381,7 +385,7 @@ class Service:
             self.outbox.delivered_up_to(mark)
         self.journal.mark(FORGOTTEN_MARK)  # a damaged one is refused now, not when somebody asks for the feed
         self.journal.mark(SKIPPED_MARK)
-        await self._number_anew_if_program_changed()
+        await self._number_anew_if_program_changed(position)
         replayed = messages = 0
         for batch in self.journal.read(position + 1):
             self._apply_again(batch)
@@ -408,13 +412,21 @@ class Service:
             wrong = f"state.dir {self.settings.state.dir} is that of instance {theirs}, not of {ours}"
             raise JournalFailed(f"{wrong}; right would be the same instance, or another state.dir")
 
-    async def _number_anew_if_program_changed(self) -> None:
+    async def _number_anew_if_program_changed(self, position: int) -> None:
         """Another program makes other events of the same journal: they must not hide behind the old numbers.
 
-        What the suffix gives is announced again, above all that may have been given out before."""
+        What the suffix gives is announced again, above all that may have been given out before; also where
+        the snapshot is of before the change, because none was taken since or none is sound."""
         then, numbered = self.journal.mark(PROGRAM_MARK), self.journal.mark(NUMBERED_MARK)
-        if then is None or then == program() or not isinstance(numbered, int):
+        began = self.journal.mark(PROGRAM_FROM_MARK)
+        if then is None or not isinstance(numbered, int):
             return
+        if then == program() and isinstance(began, int):
+            self._program_from = began
+            if began <= position + 1:
+                return
+        else:
+            self._program_from = self.journal.position + 1
         _log.warning("program_changed", then=then, now=program(), feed_goes_on_after=numbered)
         skipped, forgotten = self.journal.mark(SKIPPED_MARK), self.journal.mark(FORGOTTEN_MARK)
         stretches = with_skipped(skipped, self.ward.feed_seq + 1, numbered, forgotten)

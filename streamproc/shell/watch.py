@@ -44,7 +44,9 @@ class Watch:
         """The broker has greeted us; without our session, it kept nothing of what was sent meanwhile."""
         if not session_present:
             self._session_lost_ms = self._away_since_ms
-        self._deaf_from_ms, self._deaf_since_ms, self._away_since_ms = self._deaf_since_ms, None, None
+        if self._deaf_from_ms is None:  # or an absence of a moment ago is still to be told
+            self._deaf_from_ms = self._deaf_since_ms
+        self._deaf_since_ms = self._away_since_ms = None
         self._connected = True
 
     def disconnected(self, last_ms: int | None) -> None:
@@ -64,7 +66,8 @@ class Watch:
             told += self._unwatched(now_ms, last_ms)
         self._why_leapt = STOOD_STILL
         if not self._connected and self._deaf_since_ms is None:
-            self._deaf_since_ms = now_ms
+            leapt = last_ms is not None and now_ms - last_ms >= self.in_force.unwatched_ms
+            self._deaf_since_ms = now_ms if leapt or last_ms is None else last_ms
         return told
 
     def _configured(self) -> Iterator[Recorded]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 
 import pytest
 from pump_reports import rules, site
@@ -10,7 +11,17 @@ from ward_histories import HOLD_BACK_MS, MINUTE_MS, START_MS, digest_of
 
 from streamproc.core.alert import AlertState, Phase, Priority
 from streamproc.core.change import Change
-from streamproc.core.events import Acknowledged, MapSample, MapSource
+from streamproc.core.events import (
+    Acknowledged,
+    DrugForm,
+    MapSample,
+    MapSource,
+    Observation,
+    ObservationKind,
+    PumpState,
+    PumpStatus,
+    Quantity,
+)
 from streamproc.core.reason import Reason
 from streamproc.core.remembered import Taken, Verdict
 from streamproc.core.ward import Ward
@@ -105,3 +116,92 @@ def test_a_restart_while_it_is_held_changes_nothing(given_after_ms: int) -> None
     """Snapshot and restore with the acknowledgement between its receipt and its time."""
     ack = acknowledging(escalation(), given_after_ms)
     assert lived(ack, ack.time_ms, ack.time_ms)[0] == lived(ack, ack.time_ms)[0]
+
+
+@dataclass
+class Shift:
+    """A bed whose pump speaks once a second, and what is told of it."""
+
+    ward: Ward = field(default_factory=lambda: new_ward())
+    second: int = 0
+    rate: float = 0.05
+    alarms: tuple[str, ...] = ()
+    told: list[Change] = field(default_factory=list)
+
+    def until(self, second: int) -> None:
+        """Live on up to then."""
+        for at_s in range(self.second, second):
+            now_ms = START_MS + at_s * 1_000
+            self.told += self.ward.tick(now_ms)
+            rate = Quantity(self.rate, "ug/kg/min")
+            pump = PumpStatus(
+                now_ms, BED, "PMP-1", "b1", at_s, "1", PumpState.INFUSING, "norepinephrine",
+                form=DrugForm.BASE, rate=rate, route="peripheral", alarms=self.alarms,
+            )  # fmt: skip
+            assert self.ward.offer(pump, now_ms, digest_of(pump)) is Taken.ACCEPTED
+        self.second = second
+
+    def seen_in_tissue(self) -> None:
+        """A nurse charts it now."""
+        at_ms = START_MS + (self.second - 1) * 1_000
+        seen = Observation(at_ms, BED, "NURSE", "b1", self.second, ObservationKind.EXTRAVASATION, True)
+        assert self.ward.offer(seen, at_ms, digest_of(seen)) is Taken.ACCEPTED
+
+    def acknowledge(self, rule: str, given_s: float) -> Verdict:
+        """Of that second, received now."""
+        named = next(change.alert_id for change in self.told if change.rule.id == rule)
+        ack = Acknowledged(START_MS + round(given_s * 1_000), "station", named, "rn-1")
+        return self.ward.offer(ack, START_MS + (self.second - 1) * 1_000, 1)
+
+    def starts(self, rule: str) -> int:
+        """How often an alert of the rule has begun."""
+        return sum(change.rule.id == rule and change.phase is Phase.START for change in self.told)
+
+
+@pytest.mark.parametrize("received_s", [72, 180])
+def test_a_leap_after_an_acknowledgement_is_an_alert_of_its_own(received_s: int) -> None:
+    """However late the acknowledgement of the one before comes in."""
+    shift = Shift()
+    shift.until(60)
+    shift.rate = 0.2
+    for second in sorted({received_s, 120}):
+        shift.until(second)
+        if second == received_s:
+            assert shift.acknowledge("DOSE-STEP", 70) is Taken.ACCEPTED
+        if second == 120:
+            shift.rate = 0.9
+    shift.until(200)
+    assert shift.starts("DOSE-STEP") == 2
+    assert shift.ward.beds[BED].alerts["DOSE-STEP"].state is AlertState.ACTIVE
+
+
+@pytest.mark.parametrize("received_s", [72, 180])
+def test_a_reading_after_an_acknowledgement_is_not_among_what_was_seen(received_s: int) -> None:
+    shift = Shift()
+    shift.until(60)
+    shift.seen_in_tissue()
+    for second in sorted({received_s, 120}):
+        shift.until(second)
+        if second == received_s:
+            assert shift.acknowledge("EXTRAVASATION", 70) is Taken.ACCEPTED
+        if second == 120:
+            shift.seen_in_tissue()
+    shift.until(200)
+    assert shift.starts("EXTRAVASATION") == 2
+    assert shift.ward.beds[BED].alerts["EXTRAVASATION"].state is AlertState.ACTIVE
+
+
+@pytest.mark.parametrize("ahead_s", [0, 4.9])
+def test_nobody_has_seen_what_is_still_to_happen(ahead_s: float) -> None:
+    """A station whose clock is ahead silences no line that occludes again a moment later."""
+    shift = Shift()
+    shift.until(60)
+    shift.alarms = ("MDC_EVT_FLUID_LINE_OCCL",)
+    shift.until(70)
+    shift.alarms = ()
+    shift.until(80)
+    assert shift.acknowledge("EXTRAVASATION", 79 + ahead_s) is Taken.ACCEPTED
+    shift.until(82)
+    shift.alarms = ("MDC_EVT_FLUID_LINE_OCCL",)
+    shift.until(120)
+    assert shift.starts("EXTRAVASATION") == 2

@@ -177,6 +177,11 @@ def test_the_newest_step_is_by_weight_where_both_are_of_one_instant() -> None:
     assert later.newest_step is not None
     assert later.newest_step.at_ms == 20
     assert followed(dose(0, 100)).newest_step is None
+    heavier = followed(dose(0, 100, 7_000), dose(10, 100, 9_000))
+    assert (heavier.by_rate.last is not None, heavier.newest_step) == (True, None)
+    and_before = followed(dose(0, None, 7_000), dose(10, 200, 14_000), dose(20, 200, 18_000))
+    assert and_before.newest_step is not None
+    assert and_before.newest_step.at_ms == 10
     twice = followed(dose(0, 100), dose(10, 200), dose(20, 300))
     assert twice.step_before is not None
     assert twice.step_before.at_ms == 10

@@ -267,17 +267,19 @@ def _after_reductions(bed: Bed) -> list[tuple[int, bool]]:
 def _settled_changes(bed: Bed) -> list[tuple[int, int, bool]]:
     """(since when it is certain, when, whether down) of each change, start and stop.
 
-    By weight and in what flows: a reduction is one where no weight is known."""
+    By weight, and in what flows where no weight is known before it or after it."""
     found = {begin: (begin, begin, False) for begin, _ in bed.infusions}
     found |= {end: (end + CHANGE_OVER_MS, end, True) for _, end in bed.infusions}
     for begin, end in bed.infusions:
-        for of in (bed.flow, bed.dose):
-            found |= {at: (at, at, down) for at, down in _changes(of, begin, end)}
+        for at, before, down in _changes(bed.flow, begin, end):
+            if not (bed.dose.at(before) and bed.dose.at(at)):
+                found[at] = (at, at, down)
+        found |= {at: (at, at, down) for at, _, down in _changes(bed.dose, begin, end)}
     return sorted(found.values())
 
 
-def _changes(of: Course[Fraction | None], begin: int, end: int) -> Iterator[tuple[int, bool]]:
-    """(when, whether down) of the changes within an infusion.
+def _changes(of: Course[Fraction | None], begin: int, end: int) -> Iterator[tuple[int, int, bool]]:
+    """(when, the last instant of what was before, whether down) of the changes within an infusion.
 
     A gap that may be a change-over, or a silence as short, is bridged; over a longer one nobody saw
     when the change was made. What is within the tolerance of the last change adds up."""
@@ -288,7 +290,7 @@ def _changes(of: Course[Fraction | None], begin: int, end: int) -> Iterator[tupl
         if last is None or since - until > CHANGE_OVER_MS:
             last = value
         elif abs(value - last) > TOLERANCE * last:
-            yield since, value < last
+            yield since, until - 1, value < last
             last = value
         until = then
 

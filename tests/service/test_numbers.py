@@ -54,6 +54,27 @@ async def test_another_program_goes_on_above_all_numbers_that_may_have_been_give
     assert kept == sorted(before | later)
 
 
+async def test_the_numbers_of_a_program_whose_first_snapshot_is_lost_hide_nothing(
+    mosquitto: Any, new_processor: StartProcessor
+) -> None:
+    """What is left is a snapshot of the program before: we must not count on from there, below our own."""
+    processor = new_processor(mosquitto.port, *QUICK, "state.snapshot_every_s=3600")
+    fed = await killed_after_an_alert(processor, mosquitto.port, FIRST)
+    async with SqliteJournal(processor.state / "journal.db") as journal:
+        before = journal.position
+        await journal.set_marks({PROGRAM_MARK: "0.0.0-another"})
+    fed += await killed_after_an_alert(processor, mosquitto.port, SECOND)
+    with closing(sqlite3.connect(processor.state / "journal.db", isolation_level=None)) as database:
+        assert database.execute("DELETE FROM snapshot WHERE position > ?", (before,)).rowcount
+        assert database.execute("SELECT count(*) FROM snapshot").fetchone() > (0,)
+    async with listening(mosquitto.port, FEED) as station:
+        await (await processor.start()).ready()
+        await station.publish(*Bedside(THIRD).pump(now_ms(), 0.3))
+        await station.alert(THIRD, "ESC-THRESHOLD")
+        later = {one.content["data"]["feed_seq"] for one in station.on(FEED) if not one.retained}
+    assert max(json.loads(payload)["data"]["feed_seq"] for payload in fed) < min(later)
+
+
 async def test_a_station_that_comes_too_late_is_told_what_is_no_longer_kept(
     mosquitto: Any, new_processor: StartProcessor
 ) -> None:

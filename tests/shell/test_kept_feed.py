@@ -122,3 +122,9 @@ async def test_a_feed_without_checksums_is_of_an_older_format(path: Path) -> Non
         database.execute("PRAGMA user_version = 3")
     with pytest.raises(JournalFailed, match="schema version 3, this program needs 4"):
         SqliteJournal(path)
+
+
+def test_numbers_skipped_twice_with_nothing_in_between_are_one_stretch() -> None:
+    assert with_skipped(with_skipped(None, 3, 10, None), 11, 20, None) == "[[3, 20]]"
+    assert with_skipped(with_skipped(None, 3, 10, None), 12, 20, None) == "[[3, 10], [12, 20]]"
+    assert with_skipped("[[3, 10], [15, 20]]", 5, 18, None) == "[[3, 20]]"

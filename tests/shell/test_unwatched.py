@@ -86,3 +86,24 @@ def test_a_lost_session_is_told_with_it_in_one() -> None:
     assert not lived(watch, T, T + 10_000)
     watch.connected(False)
     assert told(watch, T + 10_250, T + 10_000) == [(rfc3339(T), f"{SESSION_LOST}, and {OUT_OF_REACH}")]
+
+
+def test_a_greeting_that_fails_at_once_hides_no_absence() -> None:
+    watch = running()
+    watch.connected(True)
+    watch.disconnected(T)
+    assert not lived(watch, T, T + 60_000)
+    watch.connected(True)
+    watch.disconnected(T + 60_000)
+    watch.connected(True)
+    assert told(watch, T + 60_250, T + 60_000) == [(rfc3339(T), OUT_OF_REACH)]
+
+
+def test_a_short_restart_and_a_short_absence_after_it_are_one() -> None:
+    down_ms = LIMIT_MS - 1_000
+    watch = running()
+    assert told(watch, T + down_ms, T) == []
+    assert not lived(watch, T + down_ms, T + down_ms + 4_000)
+    watch.connected(True)
+    back_ms = T + down_ms + 4_250
+    assert told(watch, back_ms, back_ms - 250) == [(rfc3339(T), OUT_OF_REACH)]
