@@ -191,6 +191,18 @@ def test_a_reading_after_an_acknowledgement_is_not_among_what_was_seen(received_
     assert shift.ward.beds[BED].alerts["EXTRAVASATION"].state is AlertState.ACTIVE
 
 
+@pytest.mark.parametrize(("given_s", "starts"), [(68.999, 2), (69, 1)])
+def test_a_reading_of_the_very_instant_was_seen(given_s: float, starts: int) -> None:
+    shift = Shift()
+    for second in (60, 70):
+        shift.until(second)
+        shift.seen_in_tissue()
+    shift.until(73)
+    assert shift.acknowledge("EXTRAVASATION", given_s) is Taken.ACCEPTED
+    shift.until(90)
+    assert shift.starts("EXTRAVASATION") == starts
+
+
 @pytest.mark.parametrize("ahead_s", [0, 4.9])
 def test_nobody_has_seen_what_is_still_to_happen(ahead_s: float) -> None:
     """A station whose clock is ahead silences no line that occludes again a moment later."""
