@@ -136,8 +136,20 @@ class Bed:
 
     @cached_property
     def infusions(self) -> list[tuple[int, int]]:
-        """When each infusion of norepinephrine began and stopped, change-overs bridged."""
-        return doses.infusions(self.on_vasopressor)
+        """When each infusion of norepinephrine began and stopped, change-overs bridged.
+
+        A pump that paused and then fell silent may have resumed: while nobody knows, what runs goes on."""
+        told = together(
+            lambda on, dose, flow: True if on else None if dose is None and flow is None else False,
+            self.on_vasopressor,
+            self.dose,
+            self.flow,
+        )
+        changes, runs = list[tuple[int, bool]](), False
+        for begin, _, now in told.runs():
+            runs = runs if now is None else now
+            changes.append((begin, runs))
+        return doses.infusions(course(False, changes))
 
     def seen(self, rule: str, raised: int) -> int:
         """When somebody first acknowledged this alert, as far as it had been announced by then."""

@@ -5,6 +5,7 @@ Written from the rule page and the agreed readings of it alone. Must never impor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
@@ -100,8 +101,10 @@ def dose_10(bed: Bed) -> list[Said]:
 
 
 def dose_daily(bed: Bed) -> list[Said]:
-    """DOSE-DAILY: 68 mg in 24 h, until below 65 mg and nothing of the look-back is unknown."""
-    window = Window(bed.flow, DAY_MS)
+    """DOSE-DAILY: 68 mg in 24 h, until below 65 mg and nothing of the look-back is unknown.
+
+    Summed of rates to 1e-6 mcg/min (decision 004)."""
+    window = Window(together(lambda rate: None if rate is None else to_micro(rate), bed.flow), DAY_MS)
 
     def given_mg(time_ms: int) -> Fraction:
         return Fraction(window.sums(time_ms)[0]) / MINUTE_MS / MCG_PER_MG
@@ -111,6 +114,11 @@ def dose_daily(bed: Bed) -> list[Said]:
     whole = judged(lambda time_ms: window.sums(time_ms)[1] == DAY_MS, window.breaks())
     clear = together(lambda less, whole: less and whole, less, whole)
     return alerts("DOSE-DAILY", together(always("medium"), much), clear)
+
+
+def to_micro(rate: Fraction) -> Fraction:
+    """A rate of 1e-9 mcg/min in whole 1e-6, half of one upwards."""
+    return Fraction(math.floor(rate * 10**6 + Fraction(1, 2)), 10**6)
 
 
 def dose_duration(bed: Bed) -> list[Said]:

@@ -22,7 +22,7 @@ from tests.reference.spells import START_MS, History, Spell, Track, cut, history
 HISTORIES = int(os.environ.get("REFERENCE_HISTORIES", "100"))
 FIRST_SEED = int(os.environ.get("REFERENCE_SEED", "0"))
 BATCHES = 10
-ONCE_UNLIKE = (165, 1260, 1320, 1650, 1689, 4260)
+ONCE_UNLIKE = (165, 1260, 1320, 1596, 1650, 1689, 1847, 4260)
 """Seeds of histories of which product and reference once said different things."""
 RULES = {
     "DOSE-START",
