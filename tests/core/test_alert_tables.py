@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -585,3 +586,16 @@ def test_each_priority_is_above_the_one_before(lower: Priority, higher: Priority
     assert alert.priority is lower
     assert step(alert, T + 1, both(MET)) is Phase.ESCALATE
     assert step(alert, T + 2, both(NOT_MET)) is Phase.DEESCALATE
+
+
+def test_what_ends_while_its_level_is_met_is_asked_again_in_the_next_ms() -> None:
+    """Also beside a line that goes on: what ended it was no word on its level."""
+    alert = opened()
+    ends = judged(MET, MET)
+    phase = alert.step(T + 9, ends, BED, RULE, latches=False, line_goes_on=True)
+    assert (phase, alert.due_ms, alert.is_firm) == (Phase.END, T + 10, False)
+
+
+def test_two_alerts_are_the_same_whether_or_not_they_were_asked_what_is_firm() -> None:
+    alert = opened()
+    assert replace(alert, is_firm=True) == replace(alert, is_firm=False)

@@ -111,6 +111,7 @@ def test_of_too_many_devices_the_one_silent_longest_is_forgotten() -> None:
     names = [f"MON-{n}" for n in range(MOST_DEVICES)]
     live(bed, *[mapped(T + n, 1, device=name) for n, name in enumerate(names)])
     assert list(bed.sequences) == names
+    assert len(names) == 64
     live(bed, mapped(T + 100, 2, device="MON-0"), mapped(T + 101, 1, device="new"))
     assert list(bed.sequences) == [*names[2:], "MON-0", "new"]
 

@@ -26,6 +26,7 @@ from streamproc.core.events import (
 from streamproc.core.finding import NEVER, Finding, State, all_of, found
 from streamproc.core.rule import Kind
 from streamproc.core.sight import DOSE
+from streamproc.wire.telemetry import SystolicObservation
 
 T = 1_000_000
 MINUTE_MS = 60_000
@@ -479,3 +480,33 @@ def test_doubts_are_known_after_a_restart() -> None:
     bed.take_doubt(Doubted(T, BED, "MON-1", Doubt.CLOCK, "5 s behind"))
     again.restore(json.loads(json.dumps(bed.snapshot())))
     assert again.doubts == bed.doubts != {}
+
+
+# the numbers that it goes by
+
+
+def test_each_kind_of_news_is_a_bit_of_its_own() -> None:
+    kinds = {name: bit for name, bit in vars(Reads).items() if name.isupper()}
+    assert (kinds.pop("NOTHING"), kinds.pop("EVERYTHING")) == (0, 2 ** (len(kinds) - 1) - 1)
+    assert sorted(kinds.values()) == [2**place for place in range(len(kinds))]
+    assert max(kinds, key=lambda name: kinds[name]) == "ORDINARY"
+
+
+def test_what_is_configured_is_kept_in_whole_parts() -> None:
+    assert (milli(64.5), ms(0.25), nano(0.25)) == (64_500, 250, 250_000_000)
+
+
+def test_a_systolic_pressure_is_bounded_by_what_the_door_lets_in() -> None:
+    field = SystolicObservation.model_fields["value"]
+    most = next(each.le for each in field.metadata if hasattr(each, "le"))
+    assert chart().systolic.high == milli(most)
+
+
+@pytest.mark.parametrize(
+    ("stage", "told"), [(Stage.ACTIVE, "open"), (Stage.QUIET, "not open"), (Stage.PENDING, "not open")]
+)
+def test_an_alert_is_told_as_open_while_it_is(stage: Stage, told: str) -> None:
+    bed = chart()
+    bed.alerts["MAP-LOW"] = Alert(stage=stage)
+    finding = bed.open_now("MAP-LOW")
+    assert (finding.met, [clause.value for clause in finding.clauses]) == (told == "open", [told])

@@ -13,6 +13,7 @@ from pump_reports import flow, infusions, nano, nano_per_kg, report, tell, terms
 
 from streamproc.core.dose import (
     NANO,
+    PAUSED_UNHEARD,
     SENTENCES,
     DoseUnknown,
     Flow,
@@ -286,3 +287,10 @@ def test_a_rate_as_volume_by_what_the_pump_knows(
 ) -> None:
     """The pump's own weight comes first: with that it turned a rate per kg into mL."""
     assert ml_per_min(said, terms().drugs["norepinephrine"], context_kg) == ml
+
+
+def test_a_pump_that_paused_and_fell_silent_delivers_0_by_its_last_word() -> None:
+    paused = dose_of(0, PAUSED_UNHEARD)
+    assert (paused.per_min_nano, paused.per_kg_nano, paused.by_last_word_nano) == (None, None, 0)
+    running = Flow(Fraction(7), Fraction(1, 10))
+    assert dose_of(0, total([running, PAUSED_UNHEARD])).by_last_word_nano == NANO // 10

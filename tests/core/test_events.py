@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pump_reports import report
 
-from streamproc.core.events import DrugForm, PumpState, Quantity
+from streamproc.core.events import DrugForm, PatientContext, Profile, PumpState, Quantity
 
 STATUS = report(
     5.0,
@@ -52,3 +52,10 @@ def test_a_report_says_the_same_flow_or_the_same_setting(
     for other in (replace(STATUS, **changed), replace(deepcopy(STATUS), **changed)):
         assert other.delivers_as(STATUS) is STATUS.delivers_as(other) is delivers_alike
         assert other.set_up_as(STATUS) is STATUS.set_up_as(other) is set_up_alike
+
+
+def test_of_a_patient_of_whom_nothing_is_said_nothing_is_assumed() -> None:
+    patient = PatientContext(1, "icu-a/bed-7", session="S-1")
+    assert patient.profile is Profile.GENERAL
+    assert not patient.beta_blocked
+    assert not patient.pregnant

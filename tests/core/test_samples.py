@@ -221,3 +221,38 @@ def test_a_snapshot_has_the_lowest_byte_first_whatever_machine_wrote_it(
     again.restore(trend.snapshot())
     assert again.now(4) == trend.now(4) == 7
     assert again.snapshot() == trend.snapshot()
+
+
+def kept_at(count: int, first: int = 0) -> Samples:
+    """A second apart, from `first` on."""
+    samples = new_samples()
+    filled(samples, ((n * SECOND_MS, SampleId("MON-1", "b1", n)) for n in range(first, first + count)))
+    return samples
+
+
+def test_of_the_older_snapshot_only_what_the_newer_one_left_out_is_taken() -> None:
+    """Also where it holds later samples, and times count from no beginning of time."""
+    newest, base = kept_at(20, first=1_000), kept_at(15, first=1_000)
+    until_ms = 1_009 * SECOND_MS
+    again = new_samples()
+    again.restore(completed(newest.snapshot(until_ms), base.snapshot(), until_ms))
+    assert ids_of(again) == ids_of(newest)
+    assert again.snapshot() == newest.snapshot()
+
+
+@pytest.mark.parametrize(("count", "first"), [(9, 1_000), (20, 999)])
+def test_a_snapshot_that_holds_too_little_or_another_beginning_completes_none(count: int, first: int) -> None:
+    newest, base = kept_at(20, first=1_000), kept_at(count, first)
+    until_ms = 1_009 * SECOND_MS
+    with pytest.raises(ValueError, match="holds too little"):
+        completed(newest.snapshot(until_ms), base.snapshot(), until_ms)
+
+
+def test_a_window_that_begins_at_the_first_sample_kept_is_the_same_after_a_cut() -> None:
+    span_ms = 100 * SECOND_MS
+    trend, whole = Trend(span_ms, 0, 300_000), Trend(10**9, 0, 300_000)
+    for number in range(400):
+        for each in (trend, whole):
+            each.add(number * SECOND_MS, 60_000 + number % 7, HOLD_MS, SampleId("MON-1", "b1", number))
+        assert trend.window(number * SECOND_MS, span_ms) == whole.window(number * SECOND_MS, span_ms)
+    assert len(trend) < len(whole) == 400

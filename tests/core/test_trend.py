@@ -16,7 +16,7 @@ from naive_trend import NaiveTrend
 from streamproc.core.finding import NEVER, Finding
 from streamproc.core.samples import COMPACT_AFTER, SampleId
 from streamproc.core.sight import Of
-from streamproc.core.trend import Trend
+from streamproc.core.trend import Trend, Window
 
 laws = settings(max_examples=150, deadline=None, print_blob=True, derandomize=False)
 LOW, HIGH, LIMIT = 0, 10, 5
@@ -292,3 +292,17 @@ def test_what_is_held_is_told_as_a_share_of_the_window_in_whole_seconds(of: Of) 
     enough = trend.coverage_at_least("held", 0.8, span_ms, span_ms)
     assert enough.met
     assert enough.firm_ms == (NEVER if of is Of.MAP else enough.until_ms)
+
+
+def test_a_window_of_nothing_is_0() -> None:
+    assert new_trend().window(1_000, 30) == Window(970, 1_000, 0, 0)
+
+
+def test_a_mean_that_rises_as_slowly_as_it_can_turns_when_it_says() -> None:
+    """What leaves the window is 1 below the limit, what comes into it is at the limit."""
+    trend = new_trend()
+    for time_ms, value in ((0, LIMIT - 1), (10, LIMIT + 1), (13, LIMIT)):
+        trend.add(time_ms, value, 100, DEVICE)
+    below = trend.mean_below("mean", LIMIT, 21, 20, 0.5)
+    assert (below.met, below.until_ms) == (True, 27)
+    assert not trend.mean_below("mean", LIMIT, 27, 20, 0.5).met
