@@ -6,7 +6,6 @@ Where a figure has no limit of its own it is a word; where nothing was ever hear
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from streamproc.core.alert import Judgement
-from streamproc.core.chart import Chart, Reads
+from streamproc.core.chart import Chart
 from streamproc.core.finding import Clause, State, all_of, any_of, found, negated, not_shown, unknown
 from streamproc.core.rule import Rule
 from streamproc.core.sight import DOSE, Of, sight
@@ -30,15 +29,12 @@ class Witness:
     """Looks at what a rule judged, at the instant at which it judged, once for each kind of clause."""
 
     known: set[tuple[str, State]] = field(default_factory=set)
-    looked_at: set[str] = field(default_factory=set)
-    """Entries of the chart that the rule has read."""
     clauses: list[tuple[bool, Clause, ClauseState]] = field(default_factory=list)
     """Whether there was a message to show, the clause, and how it is shown."""
 
     def watched(self, rule: Rule) -> Rule:
         def judge(chart: Chart) -> Judgement:
-            with noting(chart, self.looked_at):
-                judgement = rule.judge(chart)
+            judgement = rule.judge(chart)
             for finding in judgement.findings:
                 if fresh := {(c.name, c.state) for c in finding.clauses} - self.known:
                     self.known |= fresh
@@ -49,44 +45,15 @@ class Witness:
         return replace(rule, judge=judge)
 
 
-class NotingChart(Chart):
-    """A chart that notes which of its entries are read."""
-
-    __slots__ = ()
-
-    def __getattribute__(self, name: str) -> Any:
-        READ_NOW.add(name)
-        return super().__getattribute__(name)
-
-
-READ_NOW: set[str] = set()
-
-
-@contextmanager
-def noting(chart: Chart, into: set[str]) -> Iterator[None]:
-    """Note what is read of a chart meanwhile."""
-    READ_NOW.clear()
-    chart.__class__ = NotingChart
-    try:
-        yield
-    finally:
-        chart.__class__ = Chart
-    into |= READ_NOW
-
-
-def witness_of(rule_id: str, most_charts: int | None = None) -> Witness:
-    """Whoever looked on while a rule judged its charts, or the first of them."""
-    witness = Witness()
-    own = [chart for name, chart in (param.values for param in charts()) if name == rule_id]
-    for chart in own[:most_charts]:
-        live(chart | {"rule": rule_id}, witness.watched)
-    return witness
-
-
 @cache
 def witnessed(rule_id: str) -> list[tuple[bool, Clause, ClauseState]]:
     """What a rule's clauses were in its charts."""
-    return witness_of(rule_id).clauses
+    witness = Witness()
+    for param in charts():
+        name, chart = param.values
+        if name == rule_id:
+            live(chart | {"rule": rule_id}, witness.watched)
+    return witness.clauses
 
 
 def every_rule() -> Any:
@@ -145,57 +112,6 @@ def _samples(shown: ClauseState) -> Iterator[Any]:
     samples = shown.evidence.samples
     if samples is not None and samples.count:
         yield samples.model_dump()
-
-
-# what it looked at is what it reads
-
-
-NEWS = {
-    Of.MAP: Reads.MAP,
-    Of.LAST_MAP: Reads.MAP,
-    Of.MONITOR: Reads.MAP,
-    Of.SYSTOLIC: Reads.SYSTOLIC,
-    Of.DOSE: Reads.DOSE | Reads.PUMPS,
-    Of.STEP: Reads.DOSE,
-    Of.OPENING: Reads.DOSE,
-    Of.CHANNEL: Reads.PUMPS,
-    Of.READINGS: Reads.OBSERVATIONS | Reads.SYSTOLIC,
-    Of.CRYSTALLOID: Reads.OBSERVATIONS,
-    Of.SUM: Reads.OBSERVATIONS,
-    Of.SINCE: Reads.OBSERVATIONS,
-    Of.PATIENT: Reads.CONTEXT,
-    Of.ALERTS: Reads.ALERTS,
-    Of.DOUBT: Reads.DOUBTS,
-    Of.GAP: Reads.DOUBTS,
-    Of.UNWATCHED: Reads.DOUBTS,
-    Of.BED: Reads.PRESENCE,
-}
-"""What is news to whoever looks there: one of these."""
-ITS_OWN_ALERT = "mended"
-"""A clause that looks at the rule's own alert, of which it need not be told."""
-NEWS_OF_ENTRY = {
-    "context": Reads.CONTEXT,
-    "doubts": Reads.DOUBTS,
-    "gap": Reads.DOUBTS,
-    "infusions": Reads.DOSE | Reads.PUMPS,
-    "observations": Reads.OBSERVATIONS | Reads.SYSTOLIC,
-    "pressure": Reads.MAP,
-    "stay_heard_ms": Reads.PRESENCE,
-    "systolic": Reads.SYSTOLIC,
-}
-"""What is news to whoever reads an entry of the chart: one of these."""
-
-
-@every_rule()
-def test_a_rule_is_asked_again_when_anything_that_it_looked_at_has_changed(rule_id: str) -> None:
-    """It is asked about what it says that it reads, and of nothing else would it hear."""
-    reads = next(rule.reads for rule in RULES if rule.id == rule_id)
-    witness = witness_of(rule_id, most_charts=3)
-    for _, clause, _ in witness.clauses:
-        assert reads & NEWS[clause.saw.of] or clause.name == ITS_OWN_ALERT, clause
-    read = [name for name in NEWS_OF_ENTRY if name in witness.looked_at]
-    assert read
-    assert [name for name in read if not reads & NEWS_OF_ENTRY[name]] == []
 
 
 # what some of them must show, to the message
