@@ -1,4 +1,4 @@
-"""What a rule looked at in its first chart is among what it says that it reads: of nothing else would it hear."""
+"""What a rule looked at in its first chart is among its reads: of nothing else would it hear."""
 
 from __future__ import annotations
 
