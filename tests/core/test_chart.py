@@ -492,10 +492,6 @@ def test_each_kind_of_news_is_a_bit_of_its_own() -> None:
     assert max(kinds, key=lambda name: kinds[name]) == "ORDINARY"
 
 
-def test_what_is_configured_is_kept_in_whole_parts() -> None:
-    assert (milli(64.5), ms(0.25), nano(0.25)) == (64_500, 250, 250_000_000)
-
-
 def test_a_systolic_pressure_is_bounded_by_what_the_door_lets_in() -> None:
     field = SystolicObservation.model_fields["value"]
     most = next(each.le for each in field.metadata if hasattr(each, "le"))
