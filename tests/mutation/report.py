@@ -88,4 +88,4 @@ def _survivors(explained: Mapping[str, str], unexplained: list[str]) -> Iterator
         yield from (f"- `{name}`" for name, reason in explained.items() if reason == why)
         yield ""
     yield "## Survivors that a test should notice, or that nobody has judged yet\n"
-    yield from (f"- `{name}`" for name in unexplained)
+    yield "\n".join(f"- `{name}`" for name in unexplained) or "None."
