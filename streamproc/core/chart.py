@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from streamproc.core.alert import Alert, Kind
+from streamproc.core.alert import QUIET, Alert, Kind
 from streamproc.core.course import Course
 from streamproc.core.dose import NANO, SENTENCES, Dose, exact
 from streamproc.core.events import (
@@ -626,13 +626,14 @@ class Chart:
 
     def no_open_alarm(self) -> Finding:
         """Whether no physiological or technical alert of the bed is open."""
-        open_now = sorted(
-            rule
-            for rule, alert in self.alerts.items()
-            if alert.open and self.kinds[rule] is not Kind.ADVISORY
-        )
+        open_now = self.open_alarms()
         told = ", ".join(open_now) or "none"
         return found("no open alarm", not open_now, value=told, saw=sight(Of.ALERTS))
+
+    def open_alarms(self) -> list[str]:
+        """The rules of open alerts that are physiological or technical, in the order of their names."""
+        woken = [(rule, alert) for rule, alert in self.alerts.items() if alert.stage is not QUIET]
+        return sorted([r for r, alert in woken if alert.open and self.kinds[r] is not Kind.ADVISORY])
 
     def alert(self, rule: str) -> Alert:
         """A rule's alert on this bed, whatever its stage."""

@@ -5,7 +5,8 @@ Looked up when it is asked for, never while judging.
 
 from __future__ import annotations
 
-from streamproc.core.alert import Kind
+from collections.abc import Callable, Iterable
+
 from streamproc.core.chart import Chart, ms
 from streamproc.core.dose import NANO
 from streamproc.core.events import Doubt, DrugForm, ObservationKind, PumpState, Quantity
@@ -81,6 +82,7 @@ class Seen:
 
 
 NOTHING = Evidence(None, None, ())
+NOTHING_SEEN = Seen(NOTHING)
 
 
 def evidence_for(chart: Chart, wording: Wording) -> Evidence:
@@ -119,33 +121,33 @@ def _newest(trend: Trend) -> WindowEvidence | None:
     return WindowEvidence(at_ms, at_ms, None, sample.last, sample.last, 1)
 
 
-def seen_by(chart: Chart, saw: Sight) -> Seen:
-    """What there is at a place on the chart, looked at again."""
-    match saw.of:
-        case Of.MAP:
-            return _samples(_window(chart.pressure.trend, chart.now_ms, saw.span_ms))
-        case Of.LAST_MAP:
-            return _samples(_last_map(chart))
-        case Of.MONITOR:
-            return _samples(_window(chart.pressure.artefacts, chart.now_ms, saw.span_ms))
-        case Of.SYSTOLIC:
-            return _samples(_window(chart.systolic, chart.now_ms, saw.span_ms))
-        case Of.DOSE | Of.STEP | Of.OPENING | Of.CHANNEL:
-            return Seen(_pumps(chart, saw))
-        case Of.READINGS | Of.CRYSTALLOID | Of.SUM | Of.SINCE:
-            return Seen(Evidence(None, None, (), _readings(chart, saw)[-MOST_OBSERVED:]))
-        case Of.PATIENT:
-            return Seen(NOTHING, patient_ms=None if chart.context is None else chart.context.time_ms)
-        case Of.ALERTS:
-            return Seen(NOTHING, alerts=_alerts(chart, saw.what))
-    return Seen(NOTHING, noticed=_noticed(chart, saw))
+Heard = dict[str, ChannelEvidence]
 
 
-def _samples(window: WindowEvidence | None) -> Seen:
-    return Seen(Evidence(window, None, ()))
+def seen_by(chart: Chart, saw: Sight, heard: Heard | None = None) -> Seen:
+    """What there is at a place on the chart, looked at again.
+
+    `heard` keeps what was seen of pump channels for those who look at several places at one instant."""
+    return LOOKS[saw.of](chart, saw, {} if heard is None else heard)
 
 
-def _last_map(chart: Chart) -> WindowEvidence | None:
+def _map(chart: Chart, saw: Sight, _: Heard) -> Seen:
+    return Seen(Evidence(_window(chart.pressure.trend, chart.now_ms, saw.span_ms), None, ()))
+
+
+def _monitor(chart: Chart, saw: Sight, _: Heard) -> Seen:
+    return Seen(Evidence(_window(chart.pressure.artefacts, chart.now_ms, saw.span_ms), None, ()))
+
+
+def _systolic(chart: Chart, saw: Sight, _: Heard) -> Seen:
+    return Seen(Evidence(_window(chart.systolic, chart.now_ms, saw.span_ms), None, ()))
+
+
+def _last_map(chart: Chart, _: Sight, __: Heard) -> Seen:
+    return Seen(Evidence(_last_valid(chart), None, ()))
+
+
+def _last_valid(chart: Chart) -> WindowEvidence | None:
     """The last valid sample, also of a cuff beside a line, which enters no window."""
     cuff, newest = chart.pressure.last_cuff, _newest(chart.pressure.trend)
     if cuff is None or (newest is not None and newest.end_ms >= cuff.time_ms):
@@ -154,33 +156,47 @@ def _last_map(chart: Chart) -> WindowEvidence | None:
     return WindowEvidence(cuff.time_ms, cuff.time_ms, None, sample, sample, 1)
 
 
-def _pumps(chart: Chart, saw: Sight) -> Evidence:
-    """The reports of a drug's channels or of one, the dose by them, and the time that was looked at."""
-    channels = sorted(chart.infusions.channels.items())
-    if saw.of is Of.CHANNEL:
-        names = [name for name, _ in channels if saw.what in ("", name)]
-        return Evidence(None, None, tuple(_channel(chart, name) for name in names))
-    drug = saw.what or chart.terms.titrated_drug
-    names = [name for name, channel in channels if channel.status.drug == drug]
+def _channel_alone(chart: Chart, saw: Sight, heard: Heard) -> Seen:
+    """The reports of one channel, or of all."""
+    names = [name for name in sorted(chart.infusions.channels) if saw.what in ("", name)]
+    return Seen(Evidence(None, None, _channels(chart, names, heard)))
+
+
+def _pumps(chart: Chart, saw: Sight, heard: Heard) -> Seen:
+    """The reports of a drug's channels, the dose by them, and the time that was looked at."""
+    drug, channels = saw.what or chart.terms.titrated_drug, chart.infusions.channels
+    names = [name for name in sorted(channels) if channels[name].status.drug == drug]
     dose = chart.infusions.dose(drug)
     per_kg = None if dose is None or dose.per_kg_nano is None else dose.per_kg_nano / NANO
     window = _dosed(chart, saw)
-    return Evidence(window, per_kg, tuple(_channel(chart, name) for name in names))
+    return Seen(Evidence(window, per_kg, _channels(chart, names, heard)))
+
+
+def _channels(chart: Chart, names: Iterable[str], heard: Heard) -> tuple[ChannelEvidence, ...]:
+    for name in names:
+        if name not in heard:
+            heard[name] = _channel(chart, name)
+    return tuple([heard[name] for name in names])
 
 
 def _dosed(chart: Chart, saw: Sight) -> WindowEvidence | None:
     """The time over which doses were looked at: it has no samples of its own, only the pumps' reports."""
-    began_ms, step = chart.course.began_ms, chart.course.newest_step
     if saw.of is Of.STEP:
+        step = chart.course.newest_step
         return None if step is None else WindowEvidence(step.at_ms, step.at_ms, None, None, None, 0)
     if saw.of is Of.OPENING:
+        began_ms = chart.course.began_ms
         return None if began_ms is None else WindowEvidence(began_ms, chart.now_ms, None, None, None, 0)
     if not saw.span_ms:
         return None
     return WindowEvidence(chart.now_ms - saw.span_ms, chart.now_ms, None, None, None, 0)
 
 
-def _readings(chart: Chart, saw: Sight) -> tuple[Reading, ...]:
+def _readings(chart: Chart, saw: Sight, _: Heard) -> Seen:
+    return Seen(Evidence(None, None, (), _observed(chart, saw)[-MOST_OBSERVED:]))
+
+
+def _observed(chart: Chart, saw: Sight) -> tuple[Reading, ...]:
     seen = chart.observations
     if saw.of is Of.CRYSTALLOID:
         boluses = seen.of(ObservationKind.FLUID_BOLUS)
@@ -193,28 +209,62 @@ def _readings(chart: Chart, saw: Sight) -> tuple[Reading, ...]:
     return seen.newest(kind, saw.count)
 
 
-def _alerts(chart: Chart, rule: str) -> tuple[str, ...]:
+def _patient(chart: Chart, _: Sight, __: Heard) -> Seen:
+    return Seen(NOTHING, patient_ms=None if chart.context is None else chart.context.time_ms)
+
+
+def _alerts(chart: Chart, saw: Sight, _: Heard) -> Seen:
     """The id of a rule's alert, open or ended last; of no rule in particular, those of open alarms."""
-    if rule:
-        alert = chart.alerts.get(rule)
-        return (alert.alert_id,) if alert is not None and alert.alert_id else ()
-    return tuple(
-        alert.alert_id
-        for name, alert in sorted(chart.alerts.items())
-        if alert.open and chart.kinds[name] is not Kind.ADVISORY
-    )
+    names = [saw.what] if saw.what in chart.alerts else [] if saw.what else chart.open_alarms()
+    ids = tuple([alert_id for name in names if (alert_id := chart.alerts[name].alert_id)])
+    return Seen(NOTHING, alerts=ids) if ids else NOTHING_SEEN
 
 
-def _noticed(chart: Chart, saw: Sight) -> tuple[Noticed, ...]:
-    gap, unwatched, heard_ms = chart.gap, chart.unwatched, chart.stay_heard_ms
-    if saw.of is Of.GAP:
-        return () if gap is None else (Noticed(gap.noticed_ms, f"{gap.messages} messages", gap.device),)
-    if saw.of is Of.UNWATCHED:
-        return () if unwatched is None else (Noticed(unwatched.time_ms, unwatched.why),)
-    if saw.of is Of.BED:
-        return () if heard_ms is None else (Noticed(heard_ms, "first word"),)
+def _gap(chart: Chart, _: Sight, __: Heard) -> Seen:
+    gap = chart.gap
+    return NOTHING_SEEN if gap is None else _noticed(gap.noticed_ms, f"{gap.messages} messages", gap.device)
+
+
+def _unwatched(chart: Chart, _: Sight, __: Heard) -> Seen:
+    unwatched = chart.unwatched
+    return NOTHING_SEEN if unwatched is None else _noticed(unwatched.time_ms, unwatched.why)
+
+
+def _first_word(chart: Chart, _: Sight, __: Heard) -> Seen:
+    heard_ms = chart.stay_heard_ms
+    return NOTHING_SEEN if heard_ms is None else _noticed(heard_ms, "first word")
+
+
+def _doubt(chart: Chart, saw: Sight, _: Heard) -> Seen:
     doubted = chart.doubts.get(Doubt(saw.what))
-    return () if doubted is None else (Noticed(doubted.time_ms, doubted.detail, doubted.device),)
+    return NOTHING_SEEN if doubted is None else _noticed(doubted.time_ms, doubted.detail, doubted.device)
+
+
+def _noticed(time_ms: int, what: str, device: str | None = None) -> Seen:
+    return Seen(NOTHING, noticed=(Noticed(time_ms, what, device),))
+
+
+LOOKS: dict[Of, Callable[[Chart, Sight, Heard], Seen]] = {
+    Of.MAP: _map,
+    Of.LAST_MAP: _last_map,
+    Of.MONITOR: _monitor,
+    Of.SYSTOLIC: _systolic,
+    Of.DOSE: _pumps,
+    Of.STEP: _pumps,
+    Of.OPENING: _pumps,
+    Of.CHANNEL: _channel_alone,
+    Of.READINGS: _readings,
+    Of.CRYSTALLOID: _readings,
+    Of.SUM: _readings,
+    Of.SINCE: _readings,
+    Of.PATIENT: _patient,
+    Of.ALERTS: _alerts,
+    Of.DOUBT: _doubt,
+    Of.GAP: _gap,
+    Of.UNWATCHED: _unwatched,
+    Of.BED: _first_word,
+}
+"""How each place is looked at."""
 
 
 def _channel(chart: Chart, name: str) -> ChannelEvidence:

@@ -10,7 +10,6 @@ judged anew at every beat.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import StrEnum
 from fractions import Fraction
 
@@ -62,14 +61,16 @@ class Finding:
         """Every comparison in it."""
         return tuple(clause for clause, _ in self.asked())
 
-    def asked(self, wanted: bool = True) -> Iterator[tuple[Clause, bool]]:
+    def asked(self, wanted: bool = True) -> list[tuple[Clause, bool]]:
         """Every comparison in it, and whether it must be met for the whole to be met, or must not."""
+        asked: list[tuple[Clause, bool]] = []
         wanted = wanted is not self.opposite
         for part in self.parts:
             if isinstance(part, Clause):
-                yield part, wanted
+                asked.append((part, wanted))
             else:
-                yield from part.asked(wanted)
+                asked += part.asked(wanted)
+        return asked
 
     @property
     def met(self) -> bool:
@@ -133,10 +134,10 @@ def any_of(*findings: Finding) -> Finding:
 def _combine(findings: tuple[Finding, ...], decides: State, otherwise: State) -> Finding:
     deciding = [f for f in findings if f.state is decides]
     if deciding:  # stands as long as any one of the deciding ones does
-        until_ms, firm_ms = max(f.until_ms for f in deciding), max(f.firm_ms for f in deciding)
+        until_ms, firm_ms = max([f.until_ms for f in deciding]), max([f.firm_ms for f in deciding])
         return Finding(decides, until_ms, findings, firm_ms)
-    until_ms, firm_ms = min(f.until_ms for f in findings), min(f.firm_ms for f in findings)
-    state = otherwise if all(f.known for f in findings) else State.UNKNOWN
+    until_ms, firm_ms = min([f.until_ms for f in findings]), min([f.firm_ms for f in findings])
+    state = State.UNKNOWN if any([f.state is State.UNKNOWN for f in findings]) else otherwise
     return Finding(state, until_ms, findings, firm_ms)
 
 

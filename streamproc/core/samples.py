@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 from streamproc.core.finding import NEVER
+from streamproc.core.frozen import frozen
 from streamproc.core.sight import Of
 
 LOWEST_BYTE_FIRST = array("H", [1]).tobytes()[0] == 1
@@ -28,7 +29,7 @@ WIDE = "q"
 MOST_NARROW = 255
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SampleId:
     """What identifies a sample in the raw telemetry."""
 
@@ -198,9 +199,12 @@ class Samples:
     def _totals_of(self, index: int) -> tuple[int, int]:
         """The totals at a sample's own time."""
         area, held = self._area[index // EACH], self._held[index // EACH]
+        times, values, origins = self._time, self._value, self._origins
         for before in range(index - index % EACH, index):
-            held_ms = min(self._time[before + 1] - self._time[before], self._hold(before))
-            area, held = area + self._value[before] * held_ms, held + held_ms
+            held_ms, hold_ms = times[before + 1] - times[before], origins[self._origin[before]].hold_ms
+            if hold_ms < held_ms:
+                held_ms = hold_ms
+            area, held = area + values[before] * held_ms, held + held_ms
         return area, held
 
     def _totals_now(self, at_ms: int) -> tuple[int, int]:

@@ -44,7 +44,7 @@ class Window:
         return self.end_ms - self.start_ms
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WindowSamples:
     """Which samples a window's figure was computed from."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads
@@ -110,10 +111,12 @@ def bands(chart: Chart, p: DoseStart) -> tuple[Band, ...]:
     )
 
 
+@lru_cache(maxsize=64)
 def _around(dose: float, tolerance: Fraction, unit: str) -> Band:
     return Band(exact(dose) * (1 - tolerance), exact(dose) * (1 + tolerance), unit, f"{dose:g} {unit}")
 
 
+@lru_cache(maxsize=64)
 def _between(low: float, high: float, unit: str) -> Band:
     return Band(exact(low), exact(high), unit, f"{low:g}-{high:g} {unit}")
 

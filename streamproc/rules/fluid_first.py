@@ -7,6 +7,7 @@ information only. Once the volume has been reached, it has been reached for this
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from streamproc.core.alert import Alert, Clear, Judgement, Kind, Level, Priority
 from streamproc.core.chart import Chart, Reads, ms
@@ -82,7 +83,12 @@ def volume_needed_ml(chart: Chart, p: FluidFirst) -> float | None:
     if chart.context is not None and chart.context.pregnant:
         return p.pregnancy_volume_ml
     weight_kg = chart.weight_kg
-    return None if weight_kg is None else float(exact(p.volume_ml_per_kg) * exact(weight_kg))
+    return None if weight_kg is None else _volume_ml(p.volume_ml_per_kg, weight_kg)
+
+
+@lru_cache(maxsize=4096)
+def _volume_ml(ml_per_kg: float, weight_kg: float) -> float:
+    return float(exact(ml_per_kg) * exact(weight_kg))
 
 
 def crystalloid_ml(chart: Chart, p: FluidFirst) -> float:

@@ -5,14 +5,16 @@ An alert is checked as it is made, since it goes out once and must be right; a b
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
+from streamproc.core.alert import QUIET
 from streamproc.core.bed import Bed
 from streamproc.core.change import Change
 from streamproc.core.chart import Chart, why_unknown
 from streamproc.core.dose import NANO
 from streamproc.core.events import MILLI, Quantity
-from streamproc.core.evidence import NOTHING, ChannelEvidence, seen_by
+from streamproc.core.evidence import NOTHING_SEEN, ChannelEvidence, Noticed, Seen, WindowEvidence, seen_by
 from streamproc.core.evidence import Evidence as CoreEvidence
 from streamproc.core.finding import Clause, Figure, Finding, State
 from streamproc.core.observations import Reading
@@ -95,42 +97,31 @@ def _time(at_ms: int | None) -> str | None:
 
 def evidence_shown(evidence: CoreEvidence) -> alerting.Evidence:
     """What an alert was decided from, as the contract has it."""
-    return checked(alerting.Evidence, Evidence(**_shown(evidence)))
-
-
-def _shown(evidence: CoreEvidence) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "dose_ug_per_kg_min": evidence.dose_per_kg_min,
-        "dose": [_channel(channel) for channel in evidence.channels] or None,
-        "observations": [_observed(reading) for reading in evidence.observed] or None,
-    }
     window = evidence.map
-    if window is None:
-        return shown
-    shown |= {"window_start": rfc3339(window.start_ms), "window_end": rfc3339(window.end_ms)}
-    if window.count or window.coverage is not None:
-        samples = Samples(first=_ref(window.first), last=_ref(window.last), count=window.count)
-        shown |= {"coverage": window.coverage, "samples": samples}
-    return shown
+    shown = Evidence(
+        window_start=None if window is None else rfc3339(window.start_ms),
+        window_end=None if window is None else rfc3339(window.end_ms),
+        coverage=None if window is None else window.coverage,
+        samples=None if window is None else _samples(window),
+        dose_ug_per_kg_min=evidence.dose_per_kg_min,
+        dose=[_channel(channel) for channel in evidence.channels] or None,
+        observations=[_observed(reading) for reading in evidence.observed] or None,
+    )
+    return checked(alerting.Evidence, shown)
 
 
 def clauses_shown(chart: Chart, finding: Finding) -> list[alerting.ClauseState]:
     """Every comparison of a finding, with its figures and what it looked at."""
-    return [checked(alerting.ClauseState, clause) for clause in _clauses(chart, finding)]
+    return [checked(alerting.ClauseState, clause) for clause in _clauses(chart, finding.asked())]
 
 
-def _clauses(chart: Chart, finding: Finding) -> list[alerting.ClauseState]:
-    looked_at: dict[Sight, alerting.ClauseEvidence] = {}
-    told = []
-    for clause, wanted in finding.asked():
-        evidence = looked_at.get(clause.saw)
-        if evidence is None:
-            evidence = looked_at[clause.saw] = _clause_evidence(chart, clause.saw)
-        told.append(_clause(clause, wanted, evidence))
-    return told
+def _clauses(chart: Chart, asked: Iterable[tuple[Clause, bool]]) -> list[alerting.ClauseState]:
+    looks = _Looks(chart)
+    return [_clause(clause, wanted, looks.at(clause.saw)) for clause, wanted in asked]
 
 
 def _clause(clause: Clause, wanted: bool, evidence: alerting.ClauseEvidence) -> alerting.ClauseState:
+    saw = clause.saw
     return ClauseState(
         name=clause.name,
         state=clause.state.value,
@@ -139,7 +130,7 @@ def _clause(clause: Clause, wanted: bool, evidence: alerting.ClauseEvidence) -> 
         limit=_plain(clause.limit),
         unit=clause.unit or None,
         why=clause.why or None,
-        looked_at=f"{clause.saw.of} {clause.saw.what}".strip(),
+        looked_at=f"{saw.of} {saw.what}" if saw.what else saw.of,
         evidence=evidence,
     )
 
@@ -148,20 +139,59 @@ def _plain(figure: Figure | None) -> float | str | None:
     return figure if figure is None or isinstance(figure, str) else float(figure)
 
 
-def _clause_evidence(chart: Chart, saw: Sight) -> alerting.ClauseEvidence:
-    seen = seen_by(chart, saw)
-    if seen.evidence is NOTHING and seen.patient_ms is None and not seen.alerts and not seen.noticed:
-        return NOTHING_SHOWN
-    noticed = [NoticedProvenance(time=rfc3339(n.time_ms), what=n.what, device=n.device) for n in seen.noticed]
-    return ClauseEvidence(
-        **_shown(seen.evidence),
-        patient_context=_time(seen.patient_ms),
-        alerts=list(seen.alerts) or None,
-        noticed=noticed or None,
-    )
+@dataclass(slots=True)
+class _Looks:
+    """What clauses looked at on a chart at one instant: each place and each pump is put together once."""
+
+    chart: Chart
+    places: dict[int, alerting.ClauseEvidence] = field(default_factory=dict)
+    """By the sight itself, of which there is one for each place."""
+    heard: dict[str, ChannelEvidence] = field(default_factory=dict)
+    channels: dict[str, alerting.ChannelProvenance] = field(default_factory=dict)
+
+    def at(self, saw: Sight) -> alerting.ClauseEvidence:
+        """What there is at a place."""
+        shown = self.places.get(id(saw))
+        if shown is None:
+            shown = self.places[id(saw)] = self._shown(seen_by(self.chart, saw, self.heard))
+        return shown
+
+    def _shown(self, seen: Seen) -> alerting.ClauseEvidence:
+        if seen is NOTHING_SEEN:
+            return NOTHING_SHOWN
+        evidence, window = seen.evidence, seen.evidence.map
+        return ClauseEvidence(
+            window_start=None if window is None else rfc3339(window.start_ms),
+            window_end=None if window is None else rfc3339(window.end_ms),
+            coverage=None if window is None else window.coverage,
+            samples=None if window is None else _samples(window),
+            dose_ug_per_kg_min=evidence.dose_per_kg_min,
+            dose=[self._channel(channel) for channel in evidence.channels] if evidence.channels else None,
+            observations=[_observed(reading) for reading in evidence.observed] if evidence.observed else None,
+            patient_context=_time(seen.patient_ms),
+            alerts=list(seen.alerts) or None,
+            noticed=[_noticed(noticed) for noticed in seen.noticed] if seen.noticed else None,
+        )
+
+    def _channel(self, channel: ChannelEvidence) -> alerting.ChannelProvenance:
+        shown = self.channels.get(channel.channel)
+        if shown is None:
+            shown = self.channels[channel.channel] = _channel(channel)
+        return shown
 
 
 NOTHING_SHOWN = ClauseEvidence()
+
+
+def _noticed(noticed: Noticed) -> alerting.NoticedProvenance:
+    return NoticedProvenance(time=rfc3339(noticed.time_ms), what=noticed.what, device=noticed.device)
+
+
+def _samples(window: WindowEvidence) -> alerting.Samples | None:
+    """The samples of a window; of one sample there is no coverage, and of a dose's window there are none."""
+    if not window.count and window.coverage is None:
+        return None
+    return Samples(first=_ref(window.first), last=_ref(window.last), count=window.count)
 
 
 def _observed(reading: Reading) -> alerting.ObservationProvenance:
@@ -257,26 +287,31 @@ def _window(chart: Chart, seconds: int) -> alerting.WindowState:
 
 def _weaning(bed: Bed) -> alerting.WeaningState | None:
     """WEAN-READY's own finding, clause by clause; None where the site has the rule off."""
-    rule = next((rule for rule in bed.rules if rule.id == "WEAN-READY"), None)
-    if rule is None:
+    judging = [rule for rule in bed.rules if rule.id == "WEAN-READY"]
+    if not judging:
         return None
+    (rule,) = judging
     finding = rule.judge(bed.chart).levels[0].when
     lower = rule.word(bed.chart, bed.alerts[rule.id]).proposal if finding.met else None
+    asked = finding.asked()
     return WeaningState(
         eligible=finding.met,
-        reasons=reasons_against(finding),
-        clauses=_clauses(bed.chart, finding),
+        reasons=_reasons(asked),
+        clauses=_clauses(bed.chart, asked),
         next_ug_per_kg_min=lower,
     )
 
 
 def reasons_against(finding: Finding) -> list[str]:
     """A sentence for each clause that is not as it must be, or not known."""
-    return [_sentence(clause) for clause, wanted in finding.asked() if not _is_as_wanted(clause, wanted)]
+    return _reasons(finding.asked())
 
 
-def _is_as_wanted(clause: Clause, wanted: bool) -> bool:
-    return clause.state is (State.MET if wanted else State.NOT_MET)
+def _reasons(asked: Iterable[tuple[Clause, bool]]) -> list[str]:
+    return [_sentence(clause) for clause, wanted in asked if clause.state is not WANTED[wanted]]
+
+
+WANTED = {True: State.MET, False: State.NOT_MET}
 
 
 def _sentence(clause: Clause) -> str:
@@ -321,6 +356,6 @@ def _open_alerts(bed: Bed) -> list[alerting.OpenAlert]:
             text=rule.word(bed.chart, alert).text,
             onset=rfc3339(alert.onset_ms),
         )
-        for rule in bed.rules
-        if (alert := bed.alerts[rule.id]).open and alert.priority is not None
+        for rule, alert in zip(bed.rules, bed.alerts.values(), strict=True)
+        if alert.stage is not QUIET and alert.open and alert.priority is not None
     ]

@@ -21,6 +21,7 @@ SECOND_CHARACTERS = len("2026-11-23T08:15:02")
 RIGHT_TIME = "an existing time since 1970 in RFC 3339 with Z, such as 2026-11-23T08:15:02.000Z"
 
 
+@lru_cache(maxsize=512)
 def rfc3339(time_ms: int) -> str:
     """The time as every message of ours carries it: always three decimals, always `Z`."""
     second, part_ms = divmod(time_ms, SECOND_MS)

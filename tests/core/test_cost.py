@@ -18,10 +18,15 @@ from bench.core import START_MS, STREAMS, Beds, live
 from bench.stage.footprint import bytes_of
 from streamproc.config import load
 from streamproc.core.ward import Ward
+from streamproc.wire import encode
+from streamproc.wire.announce import bed_state
 
 CALLS_A_MESSAGE = 25.5
 """Of Python functions, as measured and a twentieth more."""
 CALLS_OF_C_A_MESSAGE = 24.5
+CALLS_A_STATE = 400
+CALLS_OF_C_A_STATE = 155
+"""The same of a bed's state, shown every ten seconds."""
 BLOCKS_A_MESSAGE = 0.01
 """Allocated for a message and kept, once the windows are full: none, but for what varies."""
 KIB_A_BED = 64
@@ -51,16 +56,21 @@ def calls_a_message(ward: Ward, said: Beds, seconds: Sequence[int], behind_s: in
     """Calls of Python functions and of functions in C that a message takes, with its share of the tick; with
     `behind_s` it is told so much later."""
     made = [(second, said.second(second)) for second in seconds]
+    of_python, of_c = calls_of(lambda: [live(ward, each, 1, second + behind_s) for second, each in made])
+    messages = sum(len(each) for _, each in made)
+    return of_python / messages, of_c / messages
+
+
+def calls_of(part: Callable[[], object]) -> tuple[int, int]:
+    """Calls of Python functions and of functions in C."""
     counts = Counter[str]()
     count: Callable[[Any, str, Any], None] = lambda frame, event, argument: counts.update((event,))  # noqa: E731
     sys.setprofile(count)
     try:
-        for second, each in made:
-            live(ward, each, 1, second + behind_s)
+        part()
     finally:
         sys.setprofile(None)
-    messages = sum(len(each) for _, each in made)
-    return counts["call"] / messages, counts["c_call"] / messages
+    return counts["call"], counts["c_call"]
 
 
 def test_a_message_of_a_steady_bed_takes_few_calls() -> None:
@@ -70,6 +80,15 @@ def test_a_message_of_a_steady_bed_takes_few_calls() -> None:
     print(f"a message: {of_python:.2f} calls of Python functions, {of_c:.2f} of functions in C")
     assert of_python <= CALLS_A_MESSAGE
     assert of_c <= CALLS_OF_C_A_MESSAGE
+
+
+def test_a_bed_state_takes_few_calls() -> None:
+    ward, said = ward_of(10)
+    lived(ward, said, range(SETTLED_S))
+    of_python, of_c = calls_of(lambda: [encode(bed_state(bed)) for bed in ward.beds.values()])
+    print(f"a state: {of_python / 10:.1f} calls of Python functions, {of_c / 10:.1f} of functions in C")
+    assert of_python / 10 <= CALLS_A_STATE
+    assert of_c / 10 <= CALLS_OF_C_A_STATE
 
 
 def test_a_message_costs_no_more_when_all_of_them_come_late() -> None:
