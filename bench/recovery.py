@@ -21,7 +21,7 @@ from statistics import median
 
 from bench.stage.broker import mosquitto
 from bench.stage.figures import show
-from bench.stage.history import nothing_waiting
+from bench.stage.history import nothing_waiting, renamed
 from bench.stage.processes import ROOT, cpu_s, eventually, running
 from bench.stage.service import address_in, fetched, is_ready, processor_command
 from bench.ward300 import FOR_S, LOW_ML_PER_H, bed_name
@@ -79,13 +79,9 @@ def live(intake: Intake, beds: int, at_ms: int, seq: int) -> list[Recorded]:
 
 def multiplied(kept: dict[str, object], beds: int) -> Iterator[tuple[str, object]]:
     """The first bed's snapshot, under every bed's name and with its devices."""
-    text = json.dumps(kept)
     for number in range(1, beds + 1):
-        own = text.replace(bed_name(1), bed_name(number))
-        yield (
-            bed_name(number),
-            json.loads(own.replace("MON-1", f"MON-{number}").replace("PMP-1", f"PMP-{number}")),
-        )
+        devices = {f"{device}-1": f"{device}-{number}" for device in ("MON", "PMP")}
+        yield bed_name(number), renamed(kept, {bed_name(1): bed_name(number)} | devices)
 
 
 class TooSlow(Exception):

@@ -5,8 +5,7 @@ Two beds live through it; every other bed gets the snapshot of the one that is l
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +67,16 @@ def for_all_beds(kept: dict[str, Any], ward: Ward) -> Iterator[tuple[str, Any]]:
 
 def renumbered(kept: object, like: int, number: int) -> Any:
     """A bed's snapshot under another number."""
-    text = json.dumps(kept).replace(bed_name(like), bed_name(number))
-    for device in ("MON", "PMP"):
-        text = text.replace(f"{device}-{like:05}", f"{device}-{number:05}")
-    return json.loads(text)
+    devices = {f"{device}-{like:05}": f"{device}-{number:05}" for device in ("MON", "PMP")}
+    return renamed(kept, {bed_name(like): bed_name(number)} | devices)
+
+
+def renamed(kept: object, names: Mapping[str, str]) -> Any:
+    """A snapshot, or a part of one, with other names in all its texts."""
+    if isinstance(kept, str):
+        for old, new in names.items():
+            kept = kept.replace(old, new)
+        return kept
+    if isinstance(kept, dict):
+        return {renamed(key, names): renamed(each, names) for key, each in kept.items()}
+    return [renamed(each, names) for each in kept] if isinstance(kept, list | tuple) else kept

@@ -8,6 +8,7 @@ clears, and it breaks any wait that was running, so that nothing is counted that
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
@@ -329,15 +330,12 @@ class Alert:
             self.due_ms = min([*[finding.until_ms for finding in findings], *waits])
 
     def snapshot(self) -> list[Any]:
-        """All state as plain JSON values; one that has never been open has little."""
-        if self.stage is Stage.QUIET and not self.alert_id:
-            return [self.due_ms, self.level_since, self.clear_since]
+        """All state as plain values."""
         return [*_all_of_it(self)]
 
     def restore(self, kept: list[Any]) -> None:
         """Take over what `snapshot` gave."""
-        never_open = len(kept) == len(KEPT_OF_QUIET)
-        for name, value in zip(KEPT_OF_QUIET if never_open else KEPT, kept, strict=True):
+        for name, value in zip(KEPT, kept, strict=True):
             setattr(self, name, value)
         self.is_firm = False
         self.level_since, self.clear_since = tuple(self.level_since), tuple(self.clear_since)
@@ -345,10 +343,36 @@ class Alert:
         self.priority = self.priority and Priority(self.priority)
 
 
+def kept_of_all(alerts: Mapping[str, Alert]) -> dict[str, Any]:
+    """All state of a bed's alerts as plain values; of one that has never been open, when it is due and its
+    waits are all there is."""
+    every = alerts.values()
+    return {
+        "rules": [*alerts],
+        "due_ms": [alert.due_ms for alert in every],
+        "levels": [alert.level_since for alert in every],
+        "clears": [alert.clear_since for alert in every],
+        "opened": {
+            rule: alert.snapshot()
+            for rule, alert in alerts.items()
+            if alert.stage is not QUIET or alert.alert_id
+        },
+    }
+
+
+def restore_all(alerts: Mapping[str, Alert], kept: Mapping[str, Any]) -> None:
+    """Take over what `kept_of_all` gave; a rule that is new since then stays quiet."""
+    waits = zip(kept["rules"], kept["due_ms"], kept["levels"], kept["clears"], strict=True)
+    for rule, due_ms, levels, clears in waits:
+        if (alert := alerts.get(rule)) is not None:
+            alert.due_ms, alert.level_since, alert.clear_since = due_ms, tuple(levels), tuple(clears)
+    for rule, opened in kept["opened"].items():
+        if rule in alerts:
+            alerts[rule].restore(opened)
+
+
 KEPT = tuple(each.name for each in fields(Alert) if each.name != "is_firm")
 """What of an alert is kept; what is firm can be asked again."""
-KEPT_OF_QUIET = ("due_ms", "level_since", "clear_since")
-"""What of one that has never been open: the rest is as it was made."""
 
 _all_of_it = attrgetter(*KEPT)
 

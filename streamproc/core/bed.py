@@ -12,31 +12,24 @@ from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import Any
 
-from streamproc.core.alert import Alert, AlertState, Kind, Phase
+from streamproc.core.alert import Alert, AlertState, Kind, Phase, kept_of_all, restore_all
 from streamproc.core.change import Change
 from streamproc.core.chart import Chart, Reads
 from streamproc.core.events import (
     Acknowledged,
     BedFreed,
-    Doubt,
     Doubted,
-    DrugForm,
     HeldEvent,
     MapSample,
-    MapSource,
     Observation,
-    ObservationKind,
     PatientContext,
-    Profile,
-    PumpState,
     PumpStatus,
-    Quantity,
     Telemetry,
     Unwatched,
-    plain,
 )
 from streamproc.core.evidence import evidence_for
 from streamproc.core.finding import NEVER
+from streamproc.core.kept import event_of, kept_of
 from streamproc.core.remembered import Remembered
 from streamproc.core.rule import Rule, Wording
 from streamproc.core.samples import completed as complete_trend
@@ -365,11 +358,11 @@ class Bed:
     # keeping it
 
     def snapshot(self, newer_than_ms: int | None = None) -> dict[str, Any]:
-        """All state as plain JSON values; of the pressures only those that are newer."""
+        """All state as plain values; of the pressures only those that are newer."""
         return {
             "chart": self.chart.snapshot(newer_than_ms),
-            "alerts": {rule: alert.snapshot() for rule, alert in self.alerts.items()},
-            "held": [[*entry[:6], *_plain(entry[6])] for entry in sorted(self.held, key=_order)],
+            "alerts": kept_of_all(self.alerts),
+            "held": [[*entry[:6], *kept_of(entry[6])] for entry in sorted(self.held, key=_order)],
             "arrivals": self.arrivals,
             "sequences": {device: list(last) for device, last in self.sequences.items()},
             "gap_messages": self.gap_messages,
@@ -379,10 +372,8 @@ class Bed:
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Take over what `snapshot` gave; a rule that is new since then starts quiet."""
         self.chart.restore(kept["chart"])
-        for rule, alert in kept["alerts"].items():
-            if rule in self.alerts:
-                self.alerts[rule].restore(alert)
-        self.held = [(*entry[:6], _event(*entry[6:])) for entry in kept["held"]]
+        restore_all(self.alerts, kept["alerts"])
+        self.held = [(*entry[:6], event_of(entry[6:])) for entry in kept["held"]]
         self.sequences = {device: (boot, seq) for device, (boot, seq) in kept["sequences"].items()}
         self.gap_messages = kept["gap_messages"]
         self.arrivals, self.deadline_ms = kept["arrivals"], kept["deadline_ms"]
@@ -407,47 +398,5 @@ def _ended(wording: Wording, rule_id: str, reason: str | None) -> Wording:
     return replace(wording, text=text, advice="")
 
 
-_EVENTS: dict[str, type[Any]] = {
-    cls.__name__: cls
-    for cls in (
-        MapSample,
-        PumpStatus,
-        PatientContext,
-        BedFreed,
-        Observation,
-        Doubted,
-        Unwatched,
-        Acknowledged,
-    )
-}
-_FIELDS: dict[str, type[Any]] = {
-    "source": MapSource,
-    "state": PumpState,
-    "form": DrugForm,
-    "profile": Profile,
-    "doubt": Doubt,
-    "kind": ObservationKind,
-    "rate": Quantity,
-    "concentration": Quantity,
-    "alarms": tuple,
-}
-
-
 def _order(entry: Held) -> tuple[Any, ...]:
     return entry[:5]
-
-
-def _plain(event: HeldEvent) -> tuple[str, dict[str, Any]]:
-    return type(event).__name__, plain(event)
-
-
-def _event(name: str, fields: Mapping[str, Any]) -> Any:
-    """An event from its plain form."""
-    values = {}
-    for key, value in fields.items():
-        kind = _FIELDS.get(key)
-        if kind is None or value is None:
-            values[key] = value
-        else:
-            values[key] = kind(**value) if kind is Quantity else kind(value)
-    return _EVENTS[name](**values)

@@ -7,7 +7,7 @@ here decides whether anything is an alarm.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from streamproc.core.events import (
 )
 from streamproc.core.finding import NEVER, Finding, found, negated, unknown
 from streamproc.core.infusion import Channel, Infusions
+from streamproc.core.kept import event_of, kept_of
 from streamproc.core.observations import Observations
 from streamproc.core.opening import Opening, opening_of
 from streamproc.core.pressure import NEVER_YET, Cadence, Pressure
@@ -642,24 +643,24 @@ class Chart:
     # keeping it
 
     def snapshot(self, newer_than_ms: int | None = None) -> dict[str, Any]:
-        """All state but the alerts, as plain JSON values; of the pressures only those that are newer."""
+        """All state but the alerts, as plain values; of the pressures only those that are newer."""
         return {
             "now_ms": self.now_ms,
             "waiting_since_ms": self.waiting_since_ms,
             "heard_ms": self.heard_ms,
             "stay_heard_ms": self.stay_heard_ms,
-            "context": self.context and asdict(self.context),
+            "context": self.context and kept_of(self.context),
             "pressure": self.pressure.snapshot(newer_than_ms),
             "systolic": self.systolic.snapshot(newer_than_ms),
             "systolic_cadence": self.systolic_cadence.snapshot(),
             "infusions": self.infusions.snapshot(),
             "observations": self.observations.snapshot(),
-            "doubts": [[d.time_ms, d.bed, d.device, d.doubt, d.detail] for d in self.doubts.values()],
+            "doubts": [kept_of(doubted) for doubted in self.doubts.values()],
             "gap": self.gap and [self.gap.noticed_ms, self.gap.device, self.gap.messages],
-            "unwatched": self.unwatched and asdict(self.unwatched),
+            "unwatched": self.unwatched and kept_of(self.unwatched),
             "last_heard_ms": self.last_heard_ms,
             "spells": dict(self.spells),
-            "opened": self.opened and asdict(self.opened),
+            "opened": self.opened and self.opened.plain(),
             "noted": dict(self.noted),
             "below_target_ms": self.below_target_ms,
             "opened_ms": self.opened_ms,
@@ -672,23 +673,22 @@ class Chart:
         self.stay_heard_ms = kept["stay_heard_ms"]
         self.waiting_since_ms = kept["waiting_since_ms"]
         if kept["context"]:
-            context = dict(kept["context"])
-            self._know(PatientContext(**{**context, "profile": Profile(context["profile"])}))
+            self._know(event_of(kept["context"]))
         self.pressure.restore(kept["pressure"])
         self.systolic.restore(kept["systolic"])
         self.systolic_cadence.restore(kept["systolic_cadence"])
         self.infusions.restore(kept["infusions"])
         self.observations.restore(kept["observations"])
-        for time_ms, bed, device, doubt, detail in kept["doubts"]:
-            self.doubts[Doubt(doubt)] = Doubted(time_ms, bed, device, Doubt(doubt), detail)
+        doubts = map(event_of, kept["doubts"])
+        self.doubts = {doubted.doubt: doubted for doubted in doubts}
         self.word_awaited = bool(self.doubts)
         self.gap = kept["gap"] and Gap(*kept["gap"])
-        self.unwatched = kept["unwatched"] and Unwatched(**kept["unwatched"])
+        self.unwatched = kept["unwatched"] and event_of(kept["unwatched"])
         self.last_heard_ms = kept["last_heard_ms"]
         self.spells = dict(kept["spells"])
         self.below_target_ms, self.opened_ms = kept["below_target_ms"], kept["opened_ms"]
         self.freed = kept["freed"] and (kept["freed"][0], kept["freed"][1])
-        self.opened = kept["opened"] and Opening(**kept["opened"])
+        self.opened = kept["opened"] and Opening(*kept["opened"])
         self.noted = dict(kept["noted"])
 
 

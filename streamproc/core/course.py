@@ -143,7 +143,7 @@ class Course:
         return window.area * PER_MICRO // window.held_ms
 
     def snapshot(self) -> dict[str, Any]:
-        """All state as plain JSON values."""
+        """All state as plain values."""
         return {
             "given": self.given.snapshot(),
             "began_ms": self.began_ms,

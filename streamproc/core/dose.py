@@ -223,7 +223,7 @@ class Dose:
         return self.unless_resumed_nano if self.per_kg_nano is None else self.per_kg_nano
 
     def plain(self) -> list[Any]:
-        """As plain JSON values."""
+        """As plain values."""
         return [self.since_ms, self.per_kg_nano, self.per_min_nano, self.unknown, self.unless_resumed_nano]
 
     @classmethod

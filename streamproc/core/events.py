@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from operator import attrgetter
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
 from streamproc.core.frozen import frozen
 
@@ -254,22 +252,3 @@ Telemetry = MapSample | PumpStatus | Observation
 BedEvent = Telemetry | PatientContext | BedFreed
 HeldEvent = BedEvent | Doubted | Unwatched | Acknowledged
 Event = BedEvent | Acknowledged | Tick
-
-
-def plain(event: HeldEvent) -> dict[str, Any]:
-    """Its fields by their names, a quantity as its two: what `asdict` gives, in a tenth of the time."""
-    names: tuple[str, ...] = cast(Any, event).__slots__
-    named = dict(zip(names, _values_of(names)(event), strict=True))
-    for name in QUANTITIES:
-        if (value := named.get(name)) is not None:
-            named[name] = {"value": value.value, "unit": value.unit}
-    return named
-
-
-@cache
-def _values_of(names: tuple[str, ...]) -> attrgetter[tuple[Any, ...]]:
-    return attrgetter(*names)
-
-
-QUANTITIES = ("rate", "concentration")
-"""The fields that are a `Quantity`, of any event."""

@@ -23,8 +23,9 @@ from streamproc.core.dose import (
     not_known,
     total,
 )
-from streamproc.core.events import DrugForm, PumpState, PumpStatus, Quantity, plain
+from streamproc.core.events import PumpState, PumpStatus
 from streamproc.core.finding import NEVER
+from streamproc.core.kept import event_of, kept_of
 from streamproc.core.pressure import Cadence
 from streamproc.core.terms import Terms
 from streamproc.core.titration import Titration
@@ -307,11 +308,11 @@ class Infusions:
         return flow_of(status, self.weight_kg, self.terms.drugs[status.drug], self.terms)
 
     def snapshot(self) -> dict[str, Any]:
-        """All state as plain JSON values; fractions as text."""
+        """All state as plain values; fractions as text."""
         return {
             "weight": [self.weight_kg, self.weight_since_ms],
             "channels": {
-                name: [plain(channel.status), channel.cadence.snapshot(), channel.lost]
+                name: [kept_of(channel.status), channel.cadence.snapshot(), channel.lost]
                 for name, channel in self.channels.items()
             },
             "deliveries": {
@@ -331,7 +332,7 @@ class Infusions:
         self.weight_kg, self.weight_since_ms = kept["weight"]
         self.channels = {}
         for name, (status, cadence, lost) in kept["channels"].items():
-            self.channels[name] = Channel(_status_from(status), lost=lost)
+            self.channels[name] = Channel(event_of(status), lost=lost)
             self.channels[name].cadence.restore(cadence)
         self.deliveries = {}
         for drug, entry in kept["deliveries"].items():
@@ -355,13 +356,3 @@ def _flow_from(text: list[str | None]) -> Flow:
     each, per_kg, why, unless_resumed = text
     amounts = [None if amount is None else Fraction(amount) for amount in (each, per_kg, unless_resumed)]
     return Flow(amounts[0], amounts[1], DoseUnknown(why) if why else None, amounts[2])
-
-
-def _status_from(kept: Mapping[str, Any]) -> PumpStatus:
-    fields = dict(kept)
-    fields["state"] = PumpState(fields["state"])
-    fields["form"] = fields["form"] and DrugForm(fields["form"])
-    for name in ("rate", "concentration"):
-        fields[name] = fields[name] and Quantity(**fields[name])
-    fields["alarms"] = tuple(fields["alarms"])
-    return PumpStatus(**fields)

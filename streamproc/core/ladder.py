@@ -86,7 +86,7 @@ class Ladder:
         return dose.per_kg_nano if self.per_kg else dose.per_min_nano
 
     def snapshot(self) -> dict[str, Any]:
-        """All state as plain JSON values."""
+        """All state as plain values."""
         return {
             "steps": [[step.at_ms, step.before.plain(), step.after.plain()] for step in self.steps],
             "standing": self.standing and self.standing.plain(),

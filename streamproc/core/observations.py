@@ -177,7 +177,7 @@ class Observations:
         return found(kind.value, newest.present, value=str(newest.value), saw=saw)
 
     def snapshot(self) -> dict[str, Any]:
-        """All state as plain JSON values."""
+        """All state as plain values."""
         return {
             kind.value: [
                 [r.time_ms, r.value, r.sample.device, r.sample.boot, r.sample.seq, r.fluid] for r in readings

@@ -21,6 +21,10 @@ class Opening:
     per_kg_nano: int | None
     per_min_nano: int | None
 
+    def plain(self) -> list[int | None]:
+        """As plain values."""
+        return [self.began_ms, self.per_kg_nano, self.per_min_nano]
+
 
 def opening_of(doses: Sequence[Dose], began_ms: int, span_ms: int) -> Opening:
     """The opening of an infusion, from the steps of its dose, oldest first."""

@@ -68,7 +68,7 @@ class Cadence:
         return sorted(self.intervals_ms)[(len(self.intervals_ms) - 1) // 2]
 
     def snapshot(self) -> list[Any]:
-        """All state as plain JSON values."""
+        """All state as plain values."""
         return [self.last_ms, self.measured_ms, list(self.intervals_ms)]
 
     def restore(self, kept: list[Any]) -> None:
@@ -211,7 +211,7 @@ class Pressure:
         return max(terms.lost_intervals * self.cadence.interval_ms(usual), least_ms)
 
     def snapshot(self, newer_than_ms: int | None = None) -> dict[str, Any]:
-        """All state as plain JSON values; of the samples only those that are newer."""
+        """All state as plain values; of the samples only those that are newer."""
         cuff = self.last_cuff
         return {
             "trend": self.trend.snapshot(newer_than_ms),

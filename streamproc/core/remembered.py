@@ -13,6 +13,7 @@ from typing import Any
 
 from streamproc.core.events import Telemetry
 from streamproc.core.reason import Reason
+from streamproc.core.samples import column_of, written
 
 NONE_YET = -1
 LOOKED_AT = 2
@@ -140,10 +141,10 @@ class Remembered:
         self.count -= 1
 
     def snapshot(self) -> dict[str, Any]:
-        """All state as plain JSON values."""
+        """All state as plain values, each column as its bytes."""
         return {
             "starts": [
-                [*key, each.newest, list(each.seqs), list(each.times), list(each.digests)]
+                [*key, each.newest, written(each.seqs[:]), written(each.times[:]), written(each.digests[:])]
                 for key, each in self.starts.items()
             ],
             "unnumbered": [[*identity, time_ms] for identity, time_ms in self.unnumbered.items()],
@@ -152,8 +153,8 @@ class Remembered:
     def restore(self, kept: dict[str, Any]) -> None:
         """Take over what `snapshot` gave."""
         self.starts = {
-            (device, boot): Start(newest, array("q", seqs), array("q", times), array("Q", digests))
-            for device, boot, newest, seqs, times, digests in kept["starts"]
+            (device, boot): Start(newest, *map(column_of, "qqQ", columns))
+            for device, boot, newest, *columns in kept["starts"]
         }
         self.unnumbered = {tuple(identity): time_ms for *identity, time_ms in kept["unnumbered"]}
         self.count = len(self.unnumbered) + sum(len(start.seqs) for start in self.starts.values())

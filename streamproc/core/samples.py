@@ -272,56 +272,88 @@ class Samples:
 
     # keeping it
 
-    def snapshot(self, newer_than_ms: int | None = None) -> dict[str, Any]:
-        """All state as plain JSON values; without those up to an instant, `completed` is needed first.
+    def snapshot(self, newer_than_ms: int | None = None) -> dict[str, Any] | None:
+        """All state as plain values, None where there is none; without the samples up to an instant, so that
+        `completed` is needed first.
 
-        A column is its whole numbers, the lowest byte first on every machine, as hex: lists would take four
-        times as long to write and to read."""
+        A column is its whole numbers as bytes, the lowest first on every machine: lists would take four times
+        as long to write and to read."""
+        if not self._time:
+            return None
         left_out = 0 if newer_than_ms is None else self._index(newer_than_ms) + 1
-        columns = (self._time, self._value, self._seq, self._origin)
+        columns, rows = (self._time, self._value, self._seq, self._origin), _rows(left_out)
         return {
             "base_ms": self._base_ms,
-            "codes": "".join(column.typecode for column in columns),
-            "columns": [_hex(column[left_out:]) for column in columns],
-            "totals": [_hex(self._area[:]), _hex(self._held[:])],
-            "origins": [list(origin) for origin in self._origins],
+            "codes": "".join([column.typecode for column in columns]),
+            "columns": [written(column[left_out:]) for column in columns],
+            "totals": [written(self._area[rows:]), written(self._held[rows:])],
+            "origins": [*self._origins],
             "place": self._place,
             "left_out": left_out,
         }
 
-    def restore(self, kept: Mapping[str, Any]) -> None:
+    def restore(self, kept: Mapping[str, Any] | None) -> None:
         """Take over what `snapshot` gave."""
+        if kept is None:
+            return
         codes, (area, held) = kept["codes"], kept["totals"]
-        self._time, self._value, self._seq, self._origin = map(_column, codes, kept["columns"])
-        self._area, self._held = _column(WIDE, area), _column(codes[0], held)
+        self._time, self._value, self._seq, self._origin = map(column_of, codes, kept["columns"])
+        self._area, self._held = column_of(WIDE, area), column_of(codes[0], held)
         self._base_ms, self._place = kept["base_ms"], kept["place"]
         self._origins = [Origin(*origin) for origin in kept["origins"]]
         self._tails, self._crowded_ms = {}, -NEVER
         self._narrow()
-        if self._time:
-            self.newest_ms, self.newest_value = self._at(-1), self._value[-1]
-            self.newest_until_ms = self.newest_ms + self._hold(-1)
-            self._newest_area, self._newest_held = self._totals_of(len(self._time) - 1)
+        self.newest_ms, self.newest_value = self._at(-1), self._value[-1]
+        self.newest_until_ms = self.newest_ms + self._hold(-1)
+        self._newest_area, self._newest_held = self._totals_of(len(self._time) - 1)
 
 
-def completed(kept: Mapping[str, Any], base: Mapping[str, Any], newer_than_ms: int) -> dict[str, Any]:
+def _rows(samples: int) -> int:
+    """How many totals there are of so many samples from the first on."""
+    return -(-samples // EACH)
+
+
+def completed(
+    kept: Mapping[str, Any] | None, base: Mapping[str, Any] | None, newer_than_ms: int
+) -> dict[str, Any] | None:
     """A snapshot's trend with the samples that it left out, out of the older one that it goes on from."""
-    left_out, origins, codes = kept["left_out"], kept["origins"], kept["codes"]
-    if not left_out:
+    if kept is None:
+        return None
+    if not kept["left_out"]:
         return dict(kept)
-    older = list(map(_column, base["codes"], base["columns"]))
+    left_out, origins, codes = kept["left_out"], kept["origins"], kept["codes"]
+    if base is None or base["base_ms"] != kept["base_ms"]:
+        raise ValueError(HOLDS_TOO_LITTLE)
+    older = list(map(column_of, base["codes"], base["columns"]))
     end = bisect_right(older[0], newer_than_ms - base["base_ms"])
-    if left_out > end or base["base_ms"] != kept["base_ms"]:
-        raise ValueError("the snapshot that this one goes on from holds too little")
+    if left_out > end or (end - left_out) % EACH:
+        raise ValueError(HOLDS_TOO_LITTLE)
+    first, rows = (end - left_out) // EACH, _rows(left_out)
     older = [column[end - left_out : end] for column in older]
     if origins != base["origins"]:
         older[-1] = array(WIDE, [place + len(origins) for place in older[-1]])
         origins = [*origins, *base["origins"]]
     if len(origins) > MOST_NARROW:
         codes = codes[:-1] + WIDE
-    newer = map(_column, kept["codes"], kept["columns"])
-    whole = map(_joined, codes, older, newer)
-    return {**kept, "codes": codes, "columns": list(map(_hex, whole)), "origins": origins, "left_out": 0}
+    older_totals = map(column_of, (WIDE, base["codes"][0]), base["totals"])
+    totals = [column[first : first + rows] for column in older_totals]
+    return {
+        **kept,
+        "codes": codes,
+        "columns": _completed(codes, older, kept["codes"], kept["columns"]),
+        "totals": _completed(WIDE + codes[0], totals, WIDE + kept["codes"][0], kept["totals"]),
+        "origins": origins,
+        "left_out": 0,
+    }
+
+
+HOLDS_TOO_LITTLE = "the snapshot that this one goes on from holds too little"
+
+
+def _completed(codes: str, older: list[array[int]], newer_codes: str, newer: list[bytes]) -> list[bytes]:
+    """Columns of these widths, the older part of each and then the newer."""
+    whole = map(_joined, codes, older, map(column_of, newer_codes, newer))
+    return list(map(written, whole))
 
 
 def _joined(code: str, older: array[int], newer: array[int]) -> array[int]:
@@ -331,16 +363,17 @@ def _joined(code: str, older: array[int], newer: array[int]) -> array[int]:
     return array(code, chain(older, newer))
 
 
-def _hex(column: array[int]) -> str:
-    """Of a column that is nobody else's."""
+def written(column: array[int]) -> bytes:
+    """A column that is nobody else's, as a snapshot has it."""
     if not LOWEST_BYTE_FIRST:
         column.byteswap()
-    return column.tobytes().hex()
+    return column.tobytes()
 
 
-def _column(code: str, text: str) -> array[int]:
+def column_of(code: str, said: bytes) -> array[int]:
+    """A column of numbers of this width, from what `written` gave."""
     column = array(code)
-    column.frombytes(bytes.fromhex(text))
+    column.frombytes(said)
     if not LOWEST_BYTE_FIRST:
         column.byteswap()
     return column

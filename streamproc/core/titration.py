@@ -158,7 +158,7 @@ class Titration:
             del self.steps[:32]
 
     def snapshot(self) -> dict[str, Any]:
-        """All state as plain JSON values."""
+        """All state as plain values."""
         return {
             "steps": [step.plain() for step in self.steps],
             "peaks": [list(peak) for peak in self._peaks],

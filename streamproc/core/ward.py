@@ -33,7 +33,7 @@ from streamproc.core.remembered import Taken, Verdict
 from streamproc.core.rule import Rule
 from streamproc.core.terms import Terms
 
-SNAPSHOT_VERSION = 6
+SNAPSHOT_VERSION = 7
 
 MOST_DEVICES = 20_000
 """Devices whose bed is remembered; the one silent longest is given up first."""
@@ -321,7 +321,7 @@ class Ward:
     # keeping it
 
     def snapshot(self, base_ms: int | None = None) -> dict[str, Any]:
-        """All state as plain JSON values. Taken between ticks, when nothing waits to be announced.
+        """All state as plain values. Taken between ticks, when nothing waits to be announced.
 
         With the clock of an earlier one it leaves out the pressures that can't have changed since then."""
         assert not self._late, "late messages are waiting for a tick"

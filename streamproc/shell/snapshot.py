@@ -1,8 +1,8 @@
-"""Snapshots: the configuration in force, the ward and the outbox as of one batch, as versioned JSON.
+"""Snapshots: the configuration in force, the ward and the outbox as of one batch, versioned.
 
-In parts, so that no commit waits for all of it, and each compressed. Between two full ones a snapshot
-leaves out the pressures that the last full one holds. Restoring it and living through the journal's
-suffix gives what never having stopped would have given.
+In parts of MessagePack, so that no commit waits for all of it, and each compressed. Between two full ones
+a snapshot leaves out the pressures that the last full one holds. Restoring it and living through the
+journal's suffix gives what never having stopped would have given.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any
 
 import msgspec
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from streamproc.shell.intake import Intake
 
@@ -40,11 +39,11 @@ def snapshot_of(intake: Intake, outbox: Kept, base_ms: int | None = None) -> Ite
 
 
 def _taken(intake: Intake, outbox: Kept, base_ms: int | None) -> list[bytes]:
-    """As text: what it was made of is dropped before anybody looks for garbage."""
+    """Written at once: what it was made of is dropped before anybody looks for garbage."""
     ward = intake.ward.snapshot(base_ms)
     beds, remembered = ward.pop("beds"), ward.pop("remembered")
     head = {"judged_by": intake.settings.judged_by(), "ward": ward, "outbox": outbox}
-    return [msgspec.json.encode(part) for part in _parts(head, beds, remembered)]
+    return [msgspec.msgpack.encode(part) for part in _parts(head, beds, remembered)]
 
 
 @contextmanager
@@ -75,7 +74,10 @@ def head_of(parts: Sequence[bytes]) -> Kept:
 
 
 def _decoded(part: bytes) -> Kept:
-    kept: Kept = from_json(zlib.decompress(part))
+    try:
+        kept: Kept = msgspec.msgpack.decode(zlib.decompress(part))
+    except (zlib.error, msgspec.DecodeError) as error:
+        raise SnapshotForeign(f"the snapshot is not this program's: {error}") from None
     return kept
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 
 import pytest
 from pump_reports import rules, site
+from read_again import read_again
 from ward_histories import HOLD_BACK_MS, MINUTE_MS, START_MS, digest_of
 
 from streamproc.core.alert import AlertState, Phase, Priority
@@ -50,8 +50,8 @@ def lived(ack: Acknowledged | None = None, received_ms: int = 0, restart_ms: int
         if ack is not None and at_ms == received_ms:
             verdict = ward.offer(ack, received_ms, 1)
         if at_ms == restart_ms:
-            kept, ward = json.dumps(ward.snapshot()), new_ward()
-            ward.restore(json.loads(kept))
+            kept, ward = read_again(ward.snapshot()), new_ward()
+            ward.restore(kept)
     told += ward.tick(START_MS + LENGTH_MS)
     return [change for change in told if change.rule.id == "MAP-LOW"], verdict
 

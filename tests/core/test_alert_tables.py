@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from read_again import read_again
 
 from streamproc.core.alert import (
     CLEARING,
@@ -28,6 +28,8 @@ from streamproc.core.alert import (
     Sign,
     Stage,
     alert_id,
+    kept_of_all,
+    restore_all,
 )
 from streamproc.core.finding import ALWAYS_NOT, NEVER, Finding, found, unknown
 from streamproc.core.sight import DOSE
@@ -421,7 +423,7 @@ def test_its_id_is_the_same_in_every_process() -> None:
 
 def restored(alert: Alert) -> Alert:
     other = Alert()
-    other.restore(json.loads(json.dumps(alert.snapshot())))
+    other.restore(read_again(alert.snapshot()))
     return other
 
 
@@ -570,11 +572,19 @@ def test_of_an_alert_that_waits_for_its_first_start_the_wait_is_kept() -> None:
 
 
 def test_of_an_alert_that_is_over_everything_is_kept_and_of_one_that_never_was_the_waits() -> None:
-    over = opened()
+    over, waiting, never = opened(), Alert(), Alert(due_ms=T, clear_since=(None, T))
     over.end()
+    step(waiting, T, judged(MET, raise_ms=WAIT_MS))
     assert over.alert_id
-    assert restored(over) == over
-    assert len(over.snapshot()) > len(Alert().snapshot()) == 3
+    assert waiting.stage is Stage.PENDING
+    alerts = {"OVER": over, "WAITS": waiting, "NEVER": never, "OFF": Alert(due_ms=T)}
+    kept, again = (
+        read_again(kept_of_all(alerts)),
+        {rule: Alert() for rule in [*alerts, "NEW"] if rule != "OFF"},
+    )
+    assert set(kept["opened"]) == {"OVER", "WAITS"}
+    restore_all(again, kept)
+    assert again == {"OVER": over, "WAITS": waiting, "NEVER": never, "NEW": Alert()}
 
 
 @pytest.mark.parametrize(("lower", "higher"), [(Priority.INFO, LOW), (LOW, MEDIUM), (MEDIUM, HIGH)])

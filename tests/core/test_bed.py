@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from pump_reports import BED, report, rules, terms
+from read_again import read_again
 
 from streamproc.core.alert import Clear, Judgement, Level, Phase, Priority
 from streamproc.core.bed import MOST_DEVICES, Bed, completed
@@ -348,7 +348,7 @@ def test_a_restored_bed_holds_what_it_held_in_the_same_order() -> None:
         (-1, 5),
     ]
     again = new_bed()
-    again.restore(json.loads(json.dumps(kept)))
+    again.restore(read_again(kept))
     assert again.snapshot()["held"] == kept["held"]
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from pump_reports import BED, report, terms
+from read_again import read_again
 
 from streamproc.core.alert import Alert, Stage
 from streamproc.core.chart import BASELINE, Chart, Reads, milli, ms, nano
@@ -459,7 +459,7 @@ def test_what_was_reached_once_is_told_with_the_limit_it_was_held_to() -> None:
 def test_a_bed_that_was_freed_knows_whom_and_when_after_a_restart() -> None:
     bed, again = chart(), chart()
     bed.freed = ("S-1", T + 7)
-    again.restore(json.loads(json.dumps(bed.snapshot())))
+    again.restore(read_again(bed.snapshot()))
     assert again.freed == ("S-1", T + 7)
 
 
@@ -478,7 +478,7 @@ def test_open_alarms_are_named() -> None:
 def test_doubts_are_known_after_a_restart() -> None:
     bed, again = chart(), chart()
     bed.take_doubt(Doubted(T, BED, "MON-1", Doubt.CLOCK, "5 s behind"))
-    again.restore(json.loads(json.dumps(bed.snapshot())))
+    again.restore(read_again(bed.snapshot()))
     assert again.doubts == bed.doubts != {}
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 
 import pytest
+from read_again import read_again
 
 from streamproc.core.course import Course
 from streamproc.core.dose import NANO, Dose, DoseUnknown
@@ -95,10 +95,10 @@ def test_a_step_without_a_weight_is_told_by_what_flows() -> None:
 
 def test_a_ladder_goes_on_the_same_from_json() -> None:
     ladder, again = climbed((0, 100), (10, 200), (20, 300), (30, None)), Ladder(True, TOLERANCE, GRACE_MS)
-    again.restore(json.loads(json.dumps(ladder.snapshot())))
+    again.restore(read_again(ladder.snapshot()))
     assert again == ladder
     fresh = Ladder(True, TOLERANCE, GRACE_MS)
-    fresh.restore(json.loads(json.dumps(climbed().snapshot())))
+    fresh.restore(read_again(climbed().snapshot()))
     assert fresh == climbed()
 
 
@@ -246,7 +246,7 @@ def test_all_of_it_is_measured_once_the_window_has_passed_the_unknown() -> None:
 def test_a_course_goes_on_the_same_from_json() -> None:
     course = followed(dose(0, 100), dose(10, 200), dose(30, None, None, LOST), dose(40, 0))
     again = Course(GRACE_MS, DAY_MS, TOLERANCE)
-    again.restore(json.loads(json.dumps(course.snapshot())))
+    again.restore(read_again(course.snapshot()))
     assert again.snapshot() == course.snapshot()
     assert (again.began_ms, again.ended_ms, again.runs, again.heard_ms, again.unmeasured_until_ms) == (
         0,

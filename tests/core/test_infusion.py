@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from fractions import Fraction
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pump_reports import infusions, nano, report, tell
+from read_again import read_again
 
 from streamproc.core.dose import Dose, DoseUnknown, Flow
 from streamproc.core.events import PumpState, PumpStatus
@@ -365,7 +365,7 @@ def test_infusions_restored_from_json_go_on_the_same(chance: st.DataObject, cut:
     pumps, other = infusions(), infusions()
     for number in range(12):
         if number == cut:
-            other.restore(json.loads(json.dumps(pumps.snapshot())))
+            other.restore(read_again(pumps.snapshot()))
         status = statuses(number, chance)
         for each in (pumps, other) if number >= cut else (pumps,):
             each.lose_contact(status.time_ms)

@@ -226,10 +226,10 @@ def test_a_snapshot_stays_as_it_was_taken(history: History, chance: Random) -> N
     for arrival in history.arrivals:
         ward.tick(arrival.received_ms)
         if arrival.received_ms >= at_ms and not taken:
-            taken.append((snapshot := ward.snapshot(), json.dumps(snapshot)))
+            taken.append((snapshot := ward.snapshot(), json.dumps(snapshot, default=bytes.hex)))
         ward.offer(arrival.event, arrival.received_ms, arrival.digest)
     for snapshot, text in taken:
-        assert json.dumps(snapshot) == text
+        assert json.dumps(snapshot, default=bytes.hex) == text
 
 
 @law()

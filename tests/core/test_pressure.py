@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pump_reports import rules, site
+from read_again import read_again
 from ward_histories import HOLD_BACK_MS, START_MS, digest_of
 
 from streamproc.core.chart import Chart, Reads
@@ -256,11 +256,11 @@ def test_three_usual_intervals_of_silence_are_a_loss(
 def test_a_pressure_restored_from_json_is_the_same() -> None:
     pressure = taken((0, "cuff", 60), (1_000, "line", 70), (2_000, "cuff", 50), (3_000, "line", 20, False))
     again = Pressure(site().core_terms())
-    again.restore(json.loads(json.dumps(pressure.snapshot())))
+    again.restore(read_again(pressure.snapshot()))
     assert again.snapshot() == pressure.snapshot()
     assert again.last_cuff == pressure.last_cuff
     fresh = Pressure(site().core_terms())
-    fresh.restore(json.loads(json.dumps(fresh.snapshot())))
+    fresh.restore(read_again(fresh.snapshot()))
     assert (fresh.source, fresh.last_cuff, fresh.newest_ms) == (None, None, NEVER_YET)
 
 
@@ -363,7 +363,7 @@ def test_a_steady_rhythm_is_known_again_after_a_restart() -> None:
         cadence, other = Cadence(), Cadence()
         for beat in range(beats):
             cadence.heard(beat * 7_000, longest_ms=60_000)
-        other.restore(json.loads(json.dumps(cadence.snapshot())))
+        other.restore(read_again(cadence.snapshot()))
         assert other == cadence
         assert cadence.steady_ms == (7_000 if beats > 5 else None)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
+from read_again import read_again
 
 from streamproc.core.events import MapSample, MapSource
 from streamproc.core.reason import Reason
@@ -84,7 +83,7 @@ def test_what_was_kept_is_known_after_a_restart() -> None:
     known, again = Remembered(), Remembered()
     for seq in (4, 2, None, 3):
         keep(known, sample(seq), digest=7)
-    again.restore(json.loads(json.dumps(known.snapshot())))
+    again.restore(read_again(known.snapshot()))
     assert (again.snapshot(), again.count) == (known.snapshot(), known.count)
     assert [check(again, sample(seq), digest=7) for seq in (2, 3, 4, None)] == [Taken.DUPLICATE] * 4
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 import pytest
 from pump_reports import report, rules, site
+from read_again import read_again
 from ward_histories import HOLD_BACK_MS, MINUTE_MS, START_MS, digest_of
 
 from streamproc.core.alert import AlertState, Phase
@@ -250,7 +250,7 @@ def test_a_bed_that_joins_the_roster_with_a_restart_is_missed_too(minute: float)
         site().core_limits(),
         frozenset({"icu-a/bed-1", "icu-a/bed-2", "icu-a/bed-3"}),
     )
-    after.restore(json.loads(json.dumps(before.snapshot())))
+    after.restore(read_again(before.snapshot()))
     restarted_ms = at(minute) + HOLD_BACK_MS
     missed = silent_beds(after.tick(restarted_ms) + after.tick(restarted_ms + 2 * MINUTE_MS))
     assert missed["icu-a/bed-2"] == missed["icu-a/bed-3"] == restarted_ms + MINUTE_MS

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from read_again import read_again
 
 from streamproc.core.dose import Dose, DoseUnknown
 from streamproc.core.titration import Stop, Titration
@@ -218,7 +218,7 @@ def test_history_written_anew_is_the_history(history: Steps, data: st.DataObject
 @given(steps, steps)
 def test_a_titration_restored_from_json_goes_on_the_same(history: Steps, more: Steps) -> None:
     titration, other = titration_of(history), new_titration()
-    other.restore(json.loads(json.dumps(titration.snapshot())))
+    other.restore(read_again(titration.snapshot()))
     later_ms = history[-1][0]
     for since_ms, nano in more:
         at_ms = later_ms + since_ms

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from array import array
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_trend import NaiveTrend
+from read_again import read_again
 
 from streamproc.core.finding import NEVER, Finding
 from streamproc.core.samples import COMPACT_AFTER, SampleId
@@ -115,7 +115,7 @@ def test_a_trend_restored_from_json_is_the_same_trend() -> None:
         sample = number * 9, chance.randint(LOW, HIGH), 20, SampleId(f"MON-{number % 3}", None, None)
         trend.add(*sample)
         if number == 8 * COMPACT_AFTER:
-            other.restore(json.loads(json.dumps(trend.snapshot())))
+            other.restore(read_again(trend.snapshot()))
         elif number > 8 * COMPACT_AFTER:
             other.add(*sample)
             at_ms = number * 9 + 3

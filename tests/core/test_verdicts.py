@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pump_reports import report, rules, site
+from read_again import read_again
 from ward_histories import START_MS
 
 from streamproc.core.events import (
@@ -131,7 +131,7 @@ def test_a_repeat_after_a_restart_is_a_duplicate() -> None:
     before, after = new_ward(), Ward(rules(), site().core_terms(), LIMITS)
     before.offer(sample(NOW_MS), NOW_MS, 1)
     before.offer(sample(NOW_MS, seq=None), NOW_MS, 2)
-    after.restore(json.loads(json.dumps(before.snapshot())))
+    after.restore(read_again(before.snapshot()))
     assert after.offer(sample(NOW_MS), NOW_MS, 1) is Taken.DUPLICATE
     assert after.offer(sample(NOW_MS, seq=None), NOW_MS, 2) is Taken.DUPLICATE
     assert after.offer(sample(NOW_MS, milli_mmhg=40_000), NOW_MS, 3) is Reason.CONFLICT

@@ -7,7 +7,6 @@ is a few spells that a nurse could read.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from itertools import zip_longest
 from typing import Any
 
 from quick_site import every_rule, quick_site, ruleset
+from read_again import read_again
 
 from streamproc.core.alert import Phase
 from streamproc.core.change import Change
@@ -384,7 +384,7 @@ def run(
     for now_ms in sorted(instants.union(each.received_ms for each in arrivals)):
         lived.changes += lived.ward.tick(now_ms)
         if now_ms in restarts:
-            kept = json.loads(json.dumps(lived.ward.snapshot(base and base["clock_ms"])))
+            kept = read_again(lived.ward.snapshot(base and base["clock_ms"]))
             lived.ward = restarted(kept, base and base["beds"], history)
             base = base or (kept if new_alone else None)
         if now_ms in looks:

@@ -12,6 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from streamproc.config import Settings, load
 from streamproc.core.ward import Ward
 from streamproc.shell.intake import Intake
@@ -142,12 +144,14 @@ class Ordeal:
             json.loads(letter, parse_constant=_not_json)
 
     def _restart(self) -> None:
-        """All that it knows goes through JSON and comes back as the same."""
+        """All that it knows is written down and read again as the same; no figure of it is not finite."""
         ward = self.intake.ward
-        kept = json.dumps(ward.snapshot(), allow_nan=False)
+        kept = ward.snapshot()
+        json.dumps(kept, allow_nan=False, default=bytes.hex)
+        written = msgspec.msgpack.encode(kept)
         fresh = Ward(ward.rules, ward.terms, ward.limits, ward.roster)
-        fresh.restore(json.loads(kept))
-        assert json.dumps(fresh.snapshot(), allow_nan=False) == kept
+        fresh.restore(msgspec.msgpack.decode(written))
+        assert msgspec.msgpack.encode(fresh.snapshot()) == written
         self.intake.ward = fresh
 
     @property

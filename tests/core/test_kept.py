@@ -1,10 +1,12 @@
-"""What a snapshot keeps of an event: all of it, as the dataclass itself would tell it."""
+"""What a snapshot keeps of an event: all of it, as the dataclass itself would tell it, and the way back."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from typing import get_args
 
 import pytest
+from read_again import read_again
 
 from streamproc.core.events import (
     Acknowledged,
@@ -22,8 +24,9 @@ from streamproc.core.events import (
     PumpStatus,
     Quantity,
     Unwatched,
-    plain,
 )
+from streamproc.core.kept import EVENTS as KNOWN
+from streamproc.core.kept import event_of, kept_of
 
 BED = "icu-a/bed-1"
 EVENTS: list[HeldEvent] = [
@@ -44,4 +47,17 @@ EVENTS: list[HeldEvent] = [
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_nothing_of_an_event_is_left_out(event: HeldEvent) -> None:
-    assert list(plain(event).items()) == list(asdict(event).items())
+    told = [list(value.values()) if isinstance(value, dict) else value for value in asdict(event).values()]
+    assert kept_of(event) == [type(event).__name__, *told]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_an_event_read_again_is_the_same_in_each_of_its_kinds(event: HeldEvent) -> None:
+    again = event_of(read_again(kept_of(event)))
+    assert again == event
+    kinds = [[type(getattr(each, field.name)) for field in fields(each)] for each in (again, event)]
+    assert kinds[0] == kinds[1]
+
+
+def test_every_event_that_a_bed_can_hold_is_known() -> None:
+    assert set(KNOWN.values()) == set(get_args(HeldEvent)) == {type(event) for event in EVENTS}
