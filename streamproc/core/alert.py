@@ -337,19 +337,19 @@ class Alert:
         """Take over what `snapshot` gave."""
         for name, value in zip(KEPT, kept, strict=True):
             setattr(self, name, value)
-        self.is_firm = False
         self.level_since, self.clear_since = tuple(self.level_since), tuple(self.clear_since)
         self.stage = Stage(self.stage)
         self.priority = self.priority and Priority(self.priority)
 
 
 def kept_of_all(alerts: Mapping[str, Alert]) -> dict[str, Any]:
-    """All state of a bed's alerts as plain values; of one that has never been open, when it is due and its
-    waits are all there is."""
+    """All state of a bed's alerts as plain values; of one that has never been open, its waits and until when
+    its answer stands are all there is."""
     every = alerts.values()
     return {
         "rules": [*alerts],
         "due_ms": [alert.due_ms for alert in every],
+        "firm": [alert.is_firm for alert in every],
         "levels": [alert.level_since for alert in every],
         "clears": [alert.clear_since for alert in every],
         "opened": {
@@ -362,18 +362,17 @@ def kept_of_all(alerts: Mapping[str, Alert]) -> dict[str, Any]:
 
 def restore_all(alerts: Mapping[str, Alert], kept: Mapping[str, Any]) -> None:
     """Take over what `kept_of_all` gave; a rule that is new since then stays quiet."""
-    waits = zip(kept["rules"], kept["due_ms"], kept["levels"], kept["clears"], strict=True)
-    for rule, due_ms, levels, clears in waits:
+    columns = (kept[name] for name in ("rules", "due_ms", "firm", "levels", "clears"))
+    for rule, due_ms, is_firm, levels, clears in zip(*columns, strict=True):
         if (alert := alerts.get(rule)) is not None:
-            alert.due_ms, alert.level_since, alert.clear_since = due_ms, tuple(levels), tuple(clears)
+            alert.due_ms, alert.is_firm = due_ms, is_firm
+            alert.level_since, alert.clear_since = tuple(levels), tuple(clears)
     for rule, opened in kept["opened"].items():
         if rule in alerts:
             alerts[rule].restore(opened)
 
 
-KEPT = tuple(each.name for each in fields(Alert) if each.name != "is_firm")
-"""What of an alert is kept; what is firm can be asked again."""
-
+KEPT = tuple(each.name for each in fields(Alert))
 _all_of_it = attrgetter(*KEPT)
 
 

@@ -377,6 +377,20 @@ class Bed:
         self.sequences = {device: (boot, seq) for device, (boot, seq) in kept["sequences"].items()}
         self.gap_messages = kept["gap_messages"]
         self.arrivals, self.deadline_ms = kept["arrivals"], kept["deadline_ms"]
+        self._go_on_as_answered()
+
+    def ask_anew(self) -> None:
+        """Other rules may answer otherwise: nothing that was firm is."""
+        for alert in self.alerts.values():
+            alert.is_firm = False
+        self._go_on_as_answered()
+
+    def _go_on_as_answered(self) -> None:
+        """What was firm when the snapshot was taken is asked no sooner than if nobody had stopped."""
+        alerts = list(self.alerts.values())
+        self.dues_ms = [alert.due_ms for alert in alerts]
+        self.judged_again_ms = min(self.dues_ms, default=NEVER)
+        self.restless = tuple(n for n in self.readers.of(Reads.MAP) if not alerts[n].is_firm)
 
 
 def completed(kept: Mapping[str, Any], base: Mapping[str, Any], newer_than_ms: int) -> dict[str, Any]:

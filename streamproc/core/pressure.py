@@ -92,8 +92,7 @@ class Pressure:
     last_cuff: MapSample | None = None
     arterial_until_ms: int = -1
     goes_on_until_ms: int = -1
-    """Before this the line is neither lost nor without a value, even if nothing more comes. Not kept: after a
-    restart the next sample says so again."""
+    """Before this the line is neither lost nor without a value, even if nothing more comes."""
     _goes_on_ms: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -219,7 +218,7 @@ class Pressure:
             "cadence": self.cadence.snapshot(),
             "sent": [self.first_ms, self.newest_ms],
             "source": self.source,
-            "arterial_until_ms": self.arterial_until_ms,
+            "until_ms": [self.arterial_until_ms, self.goes_on_until_ms],
             "cuff": cuff
             and [cuff.time_ms, cuff.bed, cuff.device, cuff.boot, cuff.seq, cuff.source, cuff.milli_mmhg],
         }
@@ -231,7 +230,7 @@ class Pressure:
         self.cadence.restore(kept["cadence"])
         self.first_ms, self.newest_ms = kept["sent"]
         self.source = kept["source"] and MapSource(kept["source"])
-        self.arterial_until_ms = kept["arterial_until_ms"]
+        self.arterial_until_ms, self.goes_on_until_ms = kept["until_ms"]
         if kept["cuff"]:
             time_ms, bed, device, boot, seq, source, value = kept["cuff"]
             self.last_cuff = MapSample(time_ms, bed, device, boot, seq, MapSource(source), value)

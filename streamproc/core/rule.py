@@ -94,9 +94,9 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """A row of the rule table in force at this site."""
+    """A row of the rule table in force at this site; equal to itself alone."""
 
     id: str
     version: int

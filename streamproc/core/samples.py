@@ -289,6 +289,7 @@ class Samples:
             "totals": [written(self._area[rows:]), written(self._held[rows:])],
             "origins": [*self._origins],
             "place": self._place,
+            "bounds": [self.lowest, self.highest],
             "left_out": left_out,
         }
 
@@ -302,7 +303,7 @@ class Samples:
         self._base_ms, self._place = kept["base_ms"], kept["place"]
         self._origins = [Origin(*origin) for origin in kept["origins"]]
         self._tails, self._crowded_ms = {}, -NEVER
-        self._narrow()
+        self.lowest, self.highest = kept["bounds"]
         self.newest_ms, self.newest_value = self._at(-1), self._value[-1]
         self.newest_until_ms = self.newest_ms + self._hold(-1)
         self._newest_area, self._newest_held = self._totals_of(len(self._time) - 1)

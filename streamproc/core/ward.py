@@ -33,7 +33,7 @@ from streamproc.core.remembered import Taken, Verdict
 from streamproc.core.rule import Rule
 from streamproc.core.terms import Terms
 
-SNAPSHOT_VERSION = 7
+SNAPSHOT_VERSION = 8
 
 MOST_DEVICES = 20_000
 """Devices whose bed is remembered; the one silent longest is given up first."""

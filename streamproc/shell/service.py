@@ -379,7 +379,7 @@ class Service:
         started_s = self.machine.steady_s()
         with snapshot.uncollected():
             position = self._restore_snapshot()
-        gc.freeze()  # all beds are there now and stay: no look for garbage needs to pass over them
+            gc.freeze()  # all beds are there now and stay: no look for garbage needs to pass over them
         mark = self.journal.mark(ACKNOWLEDGED_MARK)
         if isinstance(mark, int):
             self.outbox.delivered_up_to(mark)
@@ -428,6 +428,8 @@ class Service:
         else:
             self._program_from = self.journal.position + 1
         _log.warning("program_changed", then=then, now=program(), feed_goes_on_after=numbered)
+        for bed in self.ward.beds.values():
+            bed.ask_anew()
         skipped, forgotten = self.journal.mark(SKIPPED_MARK), self.journal.mark(FORGOTTEN_MARK)
         stretches = with_skipped(skipped, self.ward.feed_seq + 1, numbered, forgotten)
         await self.journal.set_marks({SKIPPED_MARK: stretches})

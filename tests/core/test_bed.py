@@ -352,6 +352,24 @@ def test_a_restored_bed_holds_what_it_held_in_the_same_order() -> None:
     assert again.snapshot()["held"] == kept["held"]
 
 
+def restored(bed: Bed) -> Bed:
+    again = new_bed()
+    again.restore(read_again(bed.snapshot()))
+    return again
+
+
+def test_a_restored_bed_asks_no_rule_at_a_sample_that_would_have_been_no_news() -> None:
+    """But where other rules may answer otherwise, whoever reads pressures is asked at the next one."""
+    bed = new_bed()
+    live(bed, patient(T), report(0.1, at_ms=T), *[mapped(T + 1_000 * n, n) for n in range(1, 400)])
+    again, doubted = restored(bed), restored(bed)
+    doubted.ask_anew()
+    readers = {n for n, rule in enumerate(bed.rules) if rule.reads & Reads.MAP}
+    assert again.restless == bed.restless
+    assert set(again.restless) < readers
+    assert set(doubted.restless) == readers
+
+
 def test_a_snapshot_without_old_pressures_is_completed_by_the_one_before() -> None:
     bed = new_bed()
     live(bed, *[mapped(T + 1_000 * n, n) for n in range(1, 9)])

@@ -43,6 +43,7 @@ from ward_histories import (
 )
 
 from streamproc.core.alert import Phase, alert_id
+from streamproc.core.bed import Bed
 from streamproc.core.chart import Chart, Reads
 from streamproc.core.events import (
     Acknowledged,
@@ -199,8 +200,15 @@ def undated(line: bytes, later_ms: int) -> str:
 
 @law()
 def test_a_restart_anywhere_changes_nothing(history: History, chance: Random) -> None:
-    """A snapshot through JSON into a fresh ward, between any two messages, even several times."""
-    assert_same_feed(run(history, restarts_ms=instants(history, chance, 12)), run(history))
+    """A snapshot written and read into a fresh ward, between any two messages, even several times; and what
+    is asked next is what would have been asked."""
+    stopped, whole = run(history, restarts_ms=instants(history, chance, 12)), run(history)
+    assert_same_feed(stopped, whole)
+    assert [asked_next(bed) for bed in stopped.beds] == [asked_next(bed) for bed in whole.beds]
+
+
+def asked_next(bed: Bed) -> tuple[Any, ...]:
+    return bed.name, bed.judged_again_ms, bed.dues_ms, bed.restless, bed.deadline_ms
 
 
 def instants(history: History, chance: Random, count: int) -> list[int]:

@@ -17,6 +17,7 @@ from quick_site import every_rule, quick_site, ruleset
 from read_again import read_again
 
 from streamproc.core.alert import Phase
+from streamproc.core.bed import Bed
 from streamproc.core.change import Change
 from streamproc.core.events import (
     MILLI,
@@ -335,6 +336,10 @@ class Run:
     ward: Ward
     changes: list[Change]
     verdicts: list[Verdict]
+
+    @property
+    def beds(self) -> list[Bed]:
+        return list(self.ward.beds.values())
 
     @property
     def feed(self) -> list[bytes]:
