@@ -7,20 +7,20 @@ a scrape's in ms for all of them, read and rendered. It passes no judgement.
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from types import SimpleNamespace
 from typing import Any
-
-from prometheus_client.exposition import generate_latest
 
 from bench.door import cpu_s, received
 from bench.stage.figures import show
 from bench.stage.history import nothing_waiting
 from bench.stage.telemetry import bed_name
 from streamproc.config import load
+from streamproc.shell.exposition import exposition
 from streamproc.shell.intake import Intake
-from streamproc.shell.metrics import Meters, registry
+from streamproc.shell.metrics import Meters, gathered
 from streamproc.shell.snapshot import snapshot_of
 from streamproc.wire import encode
 from streamproc.wire.announce import bed_state
@@ -46,7 +46,7 @@ def measure(beds: int, seconds: int, rounds: int) -> Upkeep:
     intake = Intake.from_settings(settings)
     for each in received(beds, seconds):
         intake.live_through(each.received_ms, [each])
-    ward, outbox, metrics = intake.ward, nothing_waiting(settings), registry(watched(intake))
+    ward, outbox, service = intake.ward, nothing_waiting(settings), watched(intake)
     assert ward.clock_ms is not None
     base_ms = ward.clock_ms - SINCE_FULL_MS
 
@@ -58,7 +58,7 @@ def measure(beds: int, seconds: int, rounds: int) -> Upkeep:
         bed_state=least(lambda: [encode(bed_state(bed)) for bed in ward.beds.values()]),
         full_snapshot=least(lambda: list(snapshot_of(intake, outbox))),
         later_snapshot=least(lambda: list(snapshot_of(intake, outbox, base_ms))),
-        scrape_ms=least(lambda: generate_latest(metrics)) * beds / 1000,
+        scrape_ms=least(lambda: exposition(asyncio.run(gathered(service)), "")) * beds / 1000,
     )
 
 

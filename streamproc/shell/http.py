@@ -11,18 +11,17 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
-from typing import Protocol, cast
+from typing import Protocol
 
 import uvicorn
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from streamproc.shell import api
-from streamproc.shell.metrics import Gathered, Watched, gathered
+from streamproc.shell.exposition import exposition
+from streamproc.shell.metrics import Watched, gathered
 from streamproc.shell.service import HUNG_AFTER_S
 
 INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><title>streamproc</title>
@@ -50,7 +49,9 @@ def application(watched: Served) -> Starlette:
 
     async def metrics(request: Request) -> Response:
         families = await gathered(watched)
-        return await asyncio.to_thread(_exposition, families, request)
+        accept = request.headers.get("accept", "")
+        text, content_type = await asyncio.to_thread(exposition, families, accept)
+        return Response(text, headers={"content-type": content_type})
 
     async def healthz(request: Request) -> Response:
         age_s = watched.step_age_s
@@ -76,11 +77,6 @@ def application(watched: Served) -> Starlette:
             *api.routes(watched),
         ]
     )
-
-
-def _exposition(families: Gathered, request: Request) -> Response:
-    encoder, content_type = choose_encoder(request.headers.get("accept", ""))
-    return Response(encoder(cast(CollectorRegistry, families)), headers={"content-type": content_type})
 
 
 class _Server(uvicorn.Server):

@@ -10,7 +10,7 @@ import asyncio
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry
@@ -19,7 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from streamproc import __version__
-from streamproc.core.alert import Priority
+from streamproc.core.alert import QUIET, Priority
 from streamproc.core.bed import Bed
 from streamproc.core.change import Change
 from streamproc.core.dose import NANO
@@ -122,32 +122,43 @@ class ServiceCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every family, in a fixed order."""
-        return (family for family in _families(self._watched) if family is not None)
+        for family in _families(self._watched):
+            if family is not None:
+                yield family.family() if isinstance(family, OfBeds) else family
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """What was read at one scrape; it is rendered elsewhere, since that takes as long again."""
+class OfBeds:
+    """A family that has a series for each bed: so many that they are kept as they were read until written."""
 
-    families: list[Metric]
+    name: str
+    told: str
+    labels: Sequence[str]
+    rows: list[tuple[Sequence[str], float]]
+    counts: bool = False
 
-    def collect(self) -> list[Metric]:
-        """As a registry gives them."""
-        return self.families
+    def family(self) -> Metric:
+        """As the client library has it, with all its series."""
+        return (_counter if self.counts else _gauge)(self.name, self.told, self.labels, self.rows)
+
+    def head(self) -> Metric:
+        """The same without a series."""
+        return replace(self, rows=[]).family()
 
 
-async def gathered(watched: Watched) -> Gathered:
-    """Every family, read a few beds at a time, so that no message waits for a scrape."""
-    families = list[Metric]()
+async def gathered(watched: Watched) -> list[Metric | OfBeds]:
+    """Every family, read a few beds at a time, so that no message waits for a scrape; to be written elsewhere
+    (`exposition`), since that takes as long again."""
+    families = list[Metric | OfBeds]()
     for family in _families(watched):
         if family is None:
             await asyncio.sleep(0)
         else:
             families.append(family)
-    return Gathered(families)
+    return families
 
 
-def _families(watched: Watched) -> Iterator[Metric | None]:
+def _families(watched: Watched) -> Iterator[Metric | OfBeds | None]:
     """None where others may have a turn; what is counted of messages is read without one."""
     yield from _messages(watched.tally)
     yield from _process(watched)
@@ -260,16 +271,17 @@ def _alerts(watched: Watched) -> Iterator[Metric | None]:
             unit = name.partition("/")[0] if name in ward.roster else OTHER_BED
             if (unit, Priority.HIGH.value) not in active:
                 active |= {(unit, priority.value): 0 for priority in Priority}
-            for alert in bed.alerts.values():
+            woken = [alert for alert in bed.alerts.values() if alert.stage is not QUIET]
+            for alert in woken:
                 if alert.priority is not None and alert.open:
                     active[unit, alert.priority.value] += 1
     rows = [(row, float(number)) for row, number in sorted(active.items())]
     yield _gauge("alerts_active", "Open alerts", ["unit", "priority"], rows)
 
 
-def _beds(ward: Ward) -> Iterator[Metric | None]:
+def _beds(ward: Ward) -> Iterator[Metric | OfBeds | None]:
     rostered = [(name.split("/"), ward.beds[name]) for name in sorted(ward.roster) if name in ward.beds]
-    pressures, targets, doses, weaning, below = [], [], [], [], []
+    pressures, targets, doses, weaning, below = (list[tuple[Sequence[str], float]]() for _ in range(5))
     for some in _in_turns(rostered):
         yield None
         for labels, bed in some:
@@ -287,13 +299,15 @@ def _beds(ward: Ward) -> Iterator[Metric | None]:
         total_s = sum(bed.chart.below_target_ms for bed in others) / 1000
         below.append(([OTHER_BED, OTHER_BED], total_s))
     place = ["unit", "bed"]
-    yield _gauge("map_mmhg", "MAP that holds now; absent while none does", [*place, "source"], pressures)
-    yield _gauge("map_target_mmhg", "The patient's MAP target, or the site's", place, targets)
-    yield _gauge(
+    yield OfBeds("map_mmhg", "MAP that holds now; absent while none does", [*place, "source"], pressures)
+    yield OfBeds("map_target_mmhg", "The patient's MAP target, or the site's", place, targets)
+    yield OfBeds(
         "norepinephrine_dose_mcg_per_kg_min", "Norepinephrine base; absent while unknown", place, doses
     )
-    yield _gauge("wean_ready", "1 while WEAN-READY is open", place, weaning)
-    yield _counter("bed_seconds_below_target", "Time with MAP below the patient's target", place, below)
+    yield OfBeds("wean_ready", "1 while WEAN-READY is open", place, weaning)
+    yield OfBeds(
+        "bed_seconds_below_target", "Time with MAP below the patient's target", place, below, counts=True
+    )
     gaps = [((), float(ward.gap_messages))]
     yield _counter("telemetry_gap_messages", "Messages missing by their sequence numbers", [], gaps)
 
