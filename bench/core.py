@@ -142,6 +142,7 @@ def live(ward: Ward, said: Sequence[BedEvent], rounds: int, second: int) -> list
         for event in said[len(said) * part // rounds : len(said) * (part + 1) // rounds]:
             ward.offer(event, now_ms, event.time_ms)
         changes += ward.tick(now_ms)
+        ward.lags_ms.clear()
     return changes
 
 

@@ -78,10 +78,10 @@ def recorded(ward: Ward, beat: int, start_ms: int, every_ms: int, ml_per_h: floa
 
 
 def held(intake: Intake) -> int:
-    """What the beds hold, remembered messages included; rules and settings are the program's."""
+    """What the beds hold, what is remembered and what is known of their topics; all else is the program's."""
     ward = intake.ward
     shared = [ward.rules, ward.terms, ward.limits, intake.settings, intake.decoder]
-    return bytes_of([ward.beds, ward.devices], shared)
+    return bytes_of([ward.beds, ward.devices, intake.known], shared)
 
 
 def report(memory: Memory) -> str:

@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
+from itertools import starmap
 from typing import Any
 
 from streamproc.core.alert import Alert, AlertState, Kind, Phase, kept_of_all, restore_all
@@ -33,10 +34,17 @@ from streamproc.core.kept import event_of, kept_of
 from streamproc.core.remembered import Remembered
 from streamproc.core.rule import Rule, Wording
 from streamproc.core.samples import completed as complete_trend
+from streamproc.core.steady import Steady, Waiting, steady_after
 from streamproc.core.terms import Terms
 
 MOST_DEVICES = 64
 """Devices of one bed whose sequence is followed; the one silent longest is given up first."""
+
+
+MOST_STEADY = 32
+"""Topics of one bed whose next message is expected; one more, and all begin anew."""
+PATIENCE_MS, MOST_WAITING = 60_000, 16
+"""So long a message that says nothing new waits at most for others, and for so many of them."""
 
 
 Held = tuple[int, str, str, int, int, int, HeldEvent]
@@ -80,6 +88,12 @@ class Bed:
     chart: Chart
     readers: Readers
     held: list[Held] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+    """Messages that say nothing new, in the order of their receipt."""
+    steady: dict[str, Steady] = field(default_factory=dict)
+    """What each topic's next message says if it says nothing new."""
+    calm: bool = False
+    """Whether there are such messages at all."""
     alerts: dict[str, Alert] = field(default_factory=dict)
     remembered: Remembered = field(default_factory=Remembered)
     arrivals: int = 0
@@ -113,9 +127,14 @@ class Bed:
     @property
     def due_ms(self) -> int:
         """The next instant at which something happens here."""
-        if self.held and self.held[0][0] < self.deadline_ms:
-            return self.held[0][0]
-        return self.deadline_ms
+        due_ms = self.deadline_ms
+        if self.held and self.held[0][0] < due_ms:
+            due_ms = self.held[0][0]
+        if self.waiting:
+            due_ms = min(due_ms, self.waiting[0][0] + PATIENCE_MS)
+            if len(self.waiting) >= MOST_WAITING:
+                due_ms = min(due_ms, self.waiting[MOST_WAITING - 1][0])
+        return due_ms
 
     def hold(self, event: HeldEvent, time_ms: int, received_ms: int) -> None:
         """Keep an event until event time reaches it."""
@@ -123,6 +142,33 @@ class Bed:
         seq = -1 if event.seq is None else event.seq
         entry = (time_ms, event.order, event.device, seq, self.arrivals, received_ms, event)
         heapq.heappush(self.held, entry)
+
+    @property
+    def not_lived_through(self) -> int:
+        """How many messages wait for their time, or for others."""
+        return len(self.held) + len(self.waiting)
+
+    def wait(self, steady: Steady, time_ms: int, seq: int, figure: float, received_ms: int) -> None:
+        """Keep a message that says nothing new until others have come, or somebody looks."""
+        self.arrivals += 1
+        arrival = self.arrivals
+        self.waiting.append((time_ms, steady.order, steady.device, seq, arrival, received_ms, figure, steady))
+        steady.newest_ms, steady.until_ms = time_ms, time_ms + steady.gap_ms
+
+    def expect(self, event: MapSample | PumpStatus) -> Steady | None:
+        """What says nothing new after an event that was taken in; None of a device that does not number."""
+        start = self.remembered.starts.get((event.device, event.boot or ""))
+        if start is None:
+            return None
+        order = event.order
+        if (known := self.steady.get(order)) is not None:
+            known.close()
+        elif len(self.steady) >= MOST_STEADY:
+            for each in self.steady.values():
+                each.close()
+            self.steady.clear()
+        steady = self.steady[order] = steady_after(self, event, start)
+        return steady
 
     def take_late(self, event: Telemetry) -> None:
         """Enter an event whose time has passed; the past is not judged again, the present is.
@@ -140,9 +186,20 @@ class Bed:
     def advance(self, to_ms: int, lags_ms: list[int] | None = None) -> list[Change]:
         """Live through every event and deadline up to `to_ms`, each at its own instant."""
         changes: list[Change] = []
-        held = self.held
+        held, waited = self.held, self._waited(to_ms) if self.waiting else []
         while True:
             now_ms = held[0][0] if held and held[0][0] < self.deadline_ms else self.deadline_ms
+            if waited and waited[-1][0] <= now_ms:
+                together = list[Waiting]()
+                while waited and waited[-1][0] < now_ms:
+                    together.append(waited.pop())
+                if together:
+                    changes += self._live_through(together)
+                    if lags_ms is not None:
+                        lags_ms += [to_ms] * len(together)
+                else:  # something else happens at the same instant
+                    heapq.heappush(held, _held(waited.pop()))
+                continue
             if now_ms > to_ms:
                 break
             self.chart.move_to(now_ms)
@@ -156,6 +213,68 @@ class Bed:
             changes += self._live(reads, received_ms)
         self.chart.move_to(to_ms)
         return changes
+
+    def _waited(self, to_ms: int) -> list[Waiting]:
+        """What has waited up to an instant, the last first; the others wait on."""
+        waiting = self.waiting
+        waited = sorted([each for each in waiting if each[0] <= to_ms], reverse=True)
+        self.waiting = [each for each in waiting if each[0] > to_ms]
+        return waited
+
+    def _live_through(self, together: Sequence[Waiting]) -> list[Change]:
+        """Messages before anything else happens: topic by topic where none is news, or each for itself."""
+        by_topic: dict[Steady, list[Waiting]] = {}
+        for each in together:
+            by_topic.setdefault(each[-1], []).append(each)
+        one_each = len({steady.device for steady in by_topic}) == len(by_topic)
+        if one_each and self.calm and all(starmap(self._goes_on, by_topic.items())):
+            for some in sorted(by_topic.values(), key=_last):  # who was heard last is followed last
+                self._go_on(some)
+            self.chart.move_to(together[-1][0])
+            self._set_deadline()
+            return []
+        changes: list[Change] = []
+        for time_ms, _, _, seq, _, received_ms, figure, steady in together:
+            self.chart.move_to(time_ms)
+            reads = self._happen(steady.event(time_ms, seq, figure), changes)
+            changes += self._live(reads, max(time_ms, received_ms))
+        return changes
+
+    def _goes_on(self, steady: Steady, some: Sequence[Waiting]) -> bool:
+        """Whether these of one topic have no gap before or between them, and none of them is news."""
+        first, last, figures = some[0], some[-1], [each[6] for each in some]
+        return (
+            self.sequences.get(steady.device) == (steady.like.boot, first[3] - 1)
+            and last[3] - first[3] == len(some) - 1
+            and steady.lowest <= min(figures)
+            and max(figures) <= steady.highest
+            and steady.goes_on(self.chart, first[0], last[0])
+        )
+
+    def _go_on(self, some: Sequence[Waiting]) -> None:
+        """What happens by messages of one topic of which none is news."""
+        last, steady, chart = some[-1], some[-1][-1], self.chart
+        del self.sequences[last[2]]
+        self.sequences[last[2]] = (steady.like.boot or "", last[3])
+        chart.last_heard_ms = max(chart.last_heard_ms, last[0])
+        if isinstance(steady.like, PumpStatus):
+            chart.infusions.go_on([each[0] for each in some], steady.pump(last[0], last[3], last[6]))
+            return
+        for time_ms, _, _, seq, _, _, figure, _ in some:
+            chart.move_to(time_ms)
+            chart.pressure.go_on(steady.sample(time_ms, seq, figure))
+
+    def _look_ahead(self) -> None:
+        """After judging: which messages say nothing new now; of those that wait, what may be news is held."""
+        chart = self.chart
+        self.calm = not self.restless and not chart.word_awaited and chart.stay_heard_ms is not None
+        if self.calm:
+            for steady in self.steady.values():
+                steady.expect(chart)
+        if self.waiting and not (self.calm and all(map(_still_nothing_new, self.waiting))):
+            for each in self.waiting:
+                heapq.heappush(self.held, _held(each))
+            self.waiting = []
 
     def _live(self, reads: int, received_ms: int) -> list[Change]:
         """Once all events of an instant are in: judge, if there is news to anybody."""
@@ -305,6 +424,7 @@ class Bed:
         if shaken:
             self.restless = tuple(n for n in self.readers.of(Reads.MAP) if not alerts[n].is_firm)
         self._set_deadline()
+        self._look_ahead()
         return changes
 
     def _concerned(self, reads: int, after: int) -> Sequence[int]:
@@ -362,12 +482,15 @@ class Bed:
         return {
             "chart": self.chart.snapshot(newer_than_ms),
             "alerts": kept_of_all(self.alerts),
-            "held": [[*entry[:6], *kept_of(entry[6])] for entry in sorted(self.held, key=_order)],
+            "held": [[*entry[:6], *kept_of(entry[6])] for entry in sorted(self._all_held(), key=_order)],
             "arrivals": self.arrivals,
             "sequences": {device: list(last) for device, last in self.sequences.items()},
             "gap_messages": self.gap_messages,
             "deadline_ms": self.deadline_ms,
         }
+
+    def _all_held(self) -> list[Held]:
+        return [*self.held, *map(_held, self.waiting)] if self.waiting else self.held
 
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Take over what `snapshot` gave; a rule that is new since then starts quiet."""
@@ -391,6 +514,7 @@ class Bed:
         self.dues_ms = [alert.due_ms for alert in alerts]
         self.judged_again_ms = min(self.dues_ms, default=NEVER)
         self.restless = tuple(n for n in self.readers.of(Reads.MAP) if not alerts[n].is_firm)
+        self._look_ahead()
 
 
 def completed(kept: Mapping[str, Any], base: Mapping[str, Any], newer_than_ms: int) -> dict[str, Any]:
@@ -410,6 +534,21 @@ def _ended(wording: Wording, rule_id: str, reason: str | None) -> Wording:
     told = reason.replace("_", " ") if reason else wording.figure
     text = f"{rule_id} ended" + (f": {told}" if told else "")
     return replace(wording, text=text, advice="")
+
+
+def _held(waiting: Waiting) -> Held:
+    """A message that waited, as an event whose time is not to be missed."""
+    time_ms, order, device, seq, arrival, received_ms, figure, steady = waiting
+    return time_ms, order, device, seq, arrival, received_ms, steady.event(time_ms, seq, figure)
+
+
+def _last(some: Sequence[Waiting]) -> tuple[int, str, str, int]:
+    return some[-1][:4]
+
+
+def _still_nothing_new(waiting: Waiting) -> bool:
+    figure, steady = waiting[-2:]
+    return steady.lowest <= figure <= steady.highest
 
 
 def _order(entry: Held) -> tuple[Any, ...]:

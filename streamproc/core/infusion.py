@@ -6,7 +6,7 @@ amount, never 0; a report that comes late fills only the time that no other repo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -215,6 +215,15 @@ class Infusions:
         if before.drug != status.drug:
             self._deliver(before.drug, status.channel, status.time_ms, NOTHING)
         self._follow(status)
+
+    def go_on(self, times_ms: Sequence[int], last: PumpStatus) -> None:
+        """Enter a channel's reports of these instants, each of which repeats the one before, and the last."""
+        self.loss_asked_ms = min(self.loss_asked_ms, times_ms[0] + self.terms.pump_lost_ms)
+        channel = self.channels[last.channel]
+        for time_ms in times_ms:
+            channel.cadence.heard(time_ms, self.terms.pump_interval_max_ms)
+        channel.status = last
+        self.delivery(last.drug).confirm(last.channel, last.time_ms)
 
     def _make_way(self, late: PumpStatus, drug: str) -> None:
         """A late report of another drug than the channel's present one ends where that one goes on."""

@@ -105,7 +105,7 @@ class Pressure:
         """Enter a sample where it belongs: window, memory of cuff readings, or artefact share; True if it is
         ordinary."""
         if self.is_ordinary(sample, now_ms):
-            self._go_on(sample)
+            self.go_on(sample)
             return True
         time_ms, terms = sample.time_ms, self.terms
         self.artefacts.add(time_ms, int(not sample.valid), terms.artefact_window_ms, sample)
@@ -147,7 +147,7 @@ class Pressure:
             and self.source is ARTERIAL
         )
 
-    def _go_on(self, sample: MapSample) -> None:
+    def go_on(self, sample: MapSample) -> None:
         """What `take` comes to for an ordinary sample."""
         time_ms, hold_ms = sample.time_ms, self.terms.map_hold_arterial_ms
         self.newest_ms = time_ms

@@ -16,6 +16,8 @@ from streamproc.core.reason import Reason
 from streamproc.core.samples import column_of, written
 
 NONE_YET = -1
+GIVEN_UP = 1 << 62
+"""No number comes next to this: who still knows the start of a device must find it anew."""
 LOOKED_AT = 2
 """Starts that are looked at when one more begins, whether all of theirs is forgotten: none stays for ever."""
 
@@ -104,9 +106,14 @@ class Remembered:
         if start is None:
             self._look_for_forgotten(oldest_ms)
             start = self.starts[event.device, boot] = Start()
+        self.put(start, seq, time_ms, digest, oldest_ms, most)
+
+    def put(self, start: Start, seq: int, time_ms: int, digest: int, oldest_ms: int, most: int) -> None:
+        """Remember a message of a start that is known."""
         self.count += start.put(seq, time_ms, digest)
-        while start.times[0] < oldest_ms:
-            start.drop_first()
+        seqs, times, digests = start.seqs, start.times, start.digests
+        while times[0] < oldest_ms:
+            del seqs[0], times[0], digests[0]
             self.count -= 1
         if self.count > most:
             self._give_up_first(start)
@@ -117,10 +124,14 @@ class Remembered:
         before = len(self.unnumbered)
         self.unnumbered[identity] = time_ms
         first = next(iter(self.unnumbered))
-        while self.unnumbered[first] < oldest_ms or self.count + len(self.unnumbered) - before > most:
+        while self.unnumbered[first] < oldest_ms or (
+            self.count + len(self.unnumbered) - before > most and len(self.unnumbered) > 1
+        ):
             del self.unnumbered[first]
             first = next(iter(self.unnumbered))
         self.count += len(self.unnumbered) - before
+        if self.count > most:  # numbered ones fill the limit
+            self._give_up_first(next(iter(self.starts.values())))
 
     def _look_for_forgotten(self, oldest_ms: int) -> None:
         """Starts that nothing can come again of make room; one that lives on goes behind the others."""
@@ -130,6 +141,7 @@ class Remembered:
                 self.starts[key] = start
             else:
                 self.count -= len(start.seqs)
+                start.newest = GIVEN_UP
 
     def _give_up_first(self, start: Start) -> None:
         """The start that goes on gives up its first message; if this is its only one, the oldest does."""
@@ -137,6 +149,7 @@ class Remembered:
             key, start = next(iter(self.starts.items()))
             if len(start.seqs) == 1:
                 del self.starts[key]
+                start.newest = GIVEN_UP
         start.drop_first()
         self.count -= 1
 

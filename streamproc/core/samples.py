@@ -252,6 +252,10 @@ class Samples:
             self._held.append(held)
         self._newest_area, self._newest_held = self._totals_of(len(self._time) - 1)
 
+    def forgets_by(self, time_ms: int) -> bool:
+        """Whether a sample of this instant may make it forget others, and narrow its bounds."""
+        return time_ms >= self._crowded_ms
+
     def _forget(self, before_ms: int) -> None:
         """Cut off what no window reaches, keeping the sample that holds at the oldest start."""
         if len(self._time) <= COMPACT_AFTER:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from streamproc.core.bed import Bed, completed
+from streamproc.core.bed import MOST_WAITING, PATIENCE_MS, Bed, completed
 from streamproc.core.change import Change
 from streamproc.core.events import (
     Acknowledged,
@@ -31,6 +31,7 @@ from streamproc.core.finding import NEVER
 from streamproc.core.reason import Reason
 from streamproc.core.remembered import Taken, Verdict
 from streamproc.core.rule import Rule
+from streamproc.core.steady import Steady
 from streamproc.core.terms import Terms
 
 SNAPSHOT_VERSION = 8
@@ -64,6 +65,7 @@ class Ward:
     clock_ms: int | None = None
     feed_seq: int = 0
     lags_ms: list[int] = field(default_factory=list)
+    """Event times of what was lived through since somebody emptied this."""
     devices: dict[str, tuple[str, int]] = field(default_factory=dict)
     _due: list[tuple[int, str]] = field(default_factory=list)
     _waiting: list[Change] = field(default_factory=list)
@@ -73,15 +75,27 @@ class Ward:
     _judged_ms: int = -NEVER
     """Beds were judged up to here under another hold-back: event time never goes back."""
 
+    _most_behind_ms: int = field(init=False)
+    _most_ahead_ms: int = field(init=False)
+    """A message's time is so far from its receipt at most, before anything is said of it."""
+
+    def __post_init__(self) -> None:
+        self._most_behind_ms = -min(self.terms.clock_behind_ms, self.limits.lateness_ms)
+        self._most_ahead_ms = min(self.terms.clock_ahead_ms, self.limits.future_ms)
+
     @property
     def watermark_ms(self) -> int:
         """Event time up to which every bed has been judged."""
         assert self.clock_ms is not None, "the first tick comes before the first message"
         return max(self.clock_ms - self.limits.hold_back_ms, self._judged_ms)
 
+    @property
+    def due_ms(self) -> int | None:
+        """When the clock is to be told, so that nothing is judged late; None while nothing waits."""
+        return self._due[0][0] + self.limits.hold_back_ms if self._due else None
+
     def tick(self, now_ms: int) -> list[Change]:
         """The clock has reached `now_ms`; going back is no news. Returns what is to be announced."""
-        self.lags_ms.clear()
         if self._late:
             self._judge_late()
         if self.clock_ms is None:
@@ -119,7 +133,7 @@ class Ward:
             return Reason.TOO_LATE
         if bed is None:
             bed = self._bed(name)
-        elif len(bed.held) >= limits.held_messages:
+        elif len(bed.held) + len(bed.waiting) >= limits.held_messages:
             return Reason.BED_FLOODED
         bed.remembered.keep(event, digest, oldest_ms, limits.remembered_messages)
         self._doubt_identity(name, event.device, received_ms)
@@ -130,6 +144,47 @@ class Ward:
         if time_ms < bed.scheduled_ms:
             self._schedule(bed)
         return Taken.ACCEPTED
+
+    def expect(self, event: MapSample | PumpStatus) -> Steady | None:
+        """What says nothing new after a message that was accepted; None of a device that does not number."""
+        return self.beds[event.bed].expect(event)
+
+    def follow(
+        self, steady: Steady, time_ms: int, seq: int, figure: float, received_ms: int, digest: int
+    ) -> bool:
+        """Accept a message that says nothing new; False where it is to be offered like any other."""
+        bed, start = steady.bed, steady.start
+        if not (
+            bed.calm
+            and seq == start.newest + 1
+            and steady.lowest <= figure <= steady.highest
+            and steady.newest_ms < time_ms < steady.until_ms
+            and time_ms > self.watermark_ms
+            and self._most_behind_ms <= time_ms - received_ms <= self._most_ahead_ms
+            and len(bed.waiting) + len(bed.held) < self.limits.held_messages
+        ):
+            return False
+        limits = self.limits
+        oldest_ms, most = received_ms - limits.lateness_ms, limits.remembered_messages
+        bed.remembered.put(start, seq, time_ms, digest, oldest_ms, most)
+        self._doubt_identity(bed.name, steady.device, received_ms)
+        bed.wait(steady, time_ms, seq, figure, received_ms)
+        if len(bed.waiting) in (1, MOST_WAITING):
+            self._schedule(bed)
+        return True
+
+    def brought_up(self, name: str) -> Bed:
+        """A bed with all that has waited; for whoever looks at it."""
+        bed = self.beds[name]
+        if bed.waiting:
+            self._waiting += bed.advance(self.watermark_ms, self.lags_ms)
+            self._schedule(bed)
+        return bed
+
+    def bring_up(self) -> None:
+        """All beds, before a snapshot: what waits would fill it."""
+        for name in self.beds:
+            self.brought_up(name)
 
     def _offer_rare(self, event: PatientContext | BedFreed | Acknowledged, received_ms: int) -> Verdict:
         if isinstance(event, Acknowledged):
@@ -145,14 +200,14 @@ class Ward:
         bed = self._bed(sample.bed)
         if sample.time_ms <= self.watermark_ms:
             self._take_late(bed, sample, received_ms)
-        elif len(bed.held) < self.limits.held_messages:
+        elif bed.not_lived_through < self.limits.held_messages:
             bed.hold(sample, sample.time_ms, received_ms)
             self._schedule(bed)
 
     def doubt(self, bed: str, device: str, doubt: Doubt, detail: str, received_ms: int) -> None:
         """Something about a bed's messages was noticed; it happens to the bed at its receipt."""
         known = self.beds.get(bed)
-        if known is None or len(known.held) >= self.limits.held_messages:
+        if known is None or known.not_lived_through >= self.limits.held_messages:
             return
         at_ms = self._effective_ms(0, received_ms)
         known.hold(Doubted(at_ms, bed, device, doubt, detail), at_ms, received_ms)
@@ -169,7 +224,7 @@ class Ward:
         for name in sorted(self.beds):
             bed = self.beds[name]
             expected = name in self.roster and bed.chart.freed is None
-            if expected or bed.held or bed.chart.last_heard_ms >= heard_since_ms:
+            if expected or bed.not_lived_through or bed.chart.last_heard_ms >= heard_since_ms:
                 bed.hold(Unwatched(at_ms, name, from_ms, until_ms, why), at_ms, received_ms)
                 self._schedule(bed)
 
@@ -326,7 +381,7 @@ class Ward:
         With the clock of an earlier one it leaves out the pressures that can't have changed since then."""
         assert not self._late, "late messages are waiting for a tick"
         assert not self._waiting, "announcements are waiting for a tick"
-        newer_than_ms = None if base_ms is None else base_ms - self.limits.lateness_ms - 1
+        newer_than_ms = None if base_ms is None else base_ms - self._most_late_ms - 1
         return {
             "version": SNAPSHOT_VERSION,
             "newer_than_ms": newer_than_ms,
@@ -337,6 +392,13 @@ class Ward:
             "beds": {name: bed.snapshot(newer_than_ms) for name, bed in self.beds.items()},
             "remembered": {name: bed.remembered.snapshot() for name, bed in self.beds.items()},
         }
+
+    @property
+    def _most_late_ms(self) -> int:
+        """No pressure enters a chart that is further behind the clock: it came late, or it waited for others,
+        of which the first may have been ahead of its receipt and the next as far behind as the hold-back."""
+        limits = self.limits
+        return max(limits.lateness_ms, PATIENCE_MS + limits.future_ms + 2 * limits.hold_back_ms)
 
     def restore(self, kept: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> None:
         """Take over what `snapshot` gave; `base` holds the beds of the one that it goes on from."""

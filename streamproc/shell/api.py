@@ -128,13 +128,13 @@ def _alerts(feed: Feed) -> dict[str, Answer]:
 
 def _beds(feed: Feed) -> dict[str, Answer]:
     async def beds(request: Request) -> Response:
-        return _listed(encode(bed_state(bed)) for _, bed in sorted(feed.ward.beds.items()))
+        return _listed(encode(bed_state(feed.ward.brought_up(name))) for name in sorted(feed.ward.beds))
 
     async def bed(request: Request) -> Response:
         name = f"{request.path_params['unit']}/{request.path_params['bed']}"
         if name not in feed.ward.beds:
             return JSONResponse({"wrong": f"bed {name} was not heard of"}, 404)
-        return Response(encode(bed_state(feed.ward.beds[name])), media_type=JSON)
+        return Response(encode(bed_state(feed.ward.brought_up(name))), media_type=JSON)
 
     return {"/api/v1/beds": beds, "/api/v1/beds/{unit}/{bed}": bed}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from streamproc.config import Settings
 from streamproc.core.change import Change
@@ -22,12 +23,15 @@ from streamproc.core.events import (
 )
 from streamproc.core.events import BedFreed as Freed
 from streamproc.core.reason import Reason
+from streamproc.core.remembered import Taken, Verdict
 from streamproc.core.rule import Rule
+from streamproc.core.steady import Steady
 from streamproc.core.terms import Terms
 from streamproc.core.ward import Limits, Ward
 from streamproc.shell.journal import Message as Recorded
 from streamproc.shell.tally import Tally
 from streamproc.wire import Decoder, Rejected, Topics, digest, own, rfc3339
+from streamproc.wire.alike import Alike, Said
 
 DETAILS = {
     Reason.FUTURE: "time is further ahead of its receipt than event_time.future_s allows",
@@ -44,6 +48,26 @@ class ForeignMessage(Exception):
     """The journal holds a word of its own that this version of the program can't read."""
 
 
+Readable = tuple[int, str, str, int, bytes, int, Recorded, "BedEvent | Acknowledged | Followed"]
+"""A message by its event time, topic, device, number and payload; then its place in the batch, itself, and
+what it says: a fact, or where it is like one that is known, what differs."""
+
+
+class Known(NamedTuple):
+    """A topic whose last message was accepted: what is like it, and what the bed makes of such a message."""
+
+    alike: Alike
+    steady: Steady
+    kind: str
+
+
+Followed = tuple[Known, Said]
+
+
+KNOWN_MAX = 50_000
+"""Topics that are known: those of some ten thousand beds; one more, and all begin anew."""
+
+
 @dataclass(slots=True)
 class Intake:
     """Decodes, offers to the ward, counts."""
@@ -56,6 +80,7 @@ class Intake:
     """Unless somebody asks what another configuration would have told."""
     on_tick: Callable[[Ward, int], None] | None = None
     on_rejected: Callable[[Rejected, Recorded, int], None] | None = None
+    known: dict[str, Known] = field(default_factory=dict)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Intake:
@@ -64,7 +89,7 @@ class Intake:
 
     def judge_by(self, settings: Settings) -> None:
         """Before anything was taken in: this is the configuration that what follows was judged by."""
-        self.settings, self.ward, self.decoder = settings, Ward(*_in_force(settings)), decoder_from(settings)
+        self._judge(Ward(*_in_force(settings)), settings)
 
     def configured_by(self, message: Recorded) -> Settings:
         """What the journal says that is judged by."""
@@ -74,8 +99,12 @@ class Intake:
         """From now on judge by this."""
         if settings.judged_by() == self.settings.judged_by():
             return
-        self.ward = self.ward.turn_to(*_in_force(settings), now_ms)
-        self.settings, self.decoder = settings, decoder_from(settings)
+        self._judge(self.ward.turn_to(*_in_force(settings), now_ms), settings)
+
+    def _judge(self, ward: Ward, settings: Settings) -> None:
+        """Another ward has other beds, and another door may read otherwise: no topic is known any more."""
+        self.settings, self.ward, self.decoder = settings, ward, decoder_from(settings)
+        self.known = {}
 
     def live_through(self, now_ms: int, messages: Sequence[Recorded]) -> list[Change]:
         """One batch: the same for live ones and for journaled ones. Returns what is to be announced.
@@ -98,6 +127,7 @@ class Intake:
         changes = self.ward.tick(now_ms)
         if self.on_tick is not None:
             self.on_tick(self.ward, now_ms)
+        self.ward.lags_ms.clear()
         return changes
 
     def _open_simulated(self, now_ms: int, messages: Sequence[Recorded]) -> list[Change]:
@@ -113,21 +143,37 @@ class Intake:
         Order of arrival says nothing within an instant, so event time decides: a recording knows
         no other order, and must give what we gave.
         """
-        readable: list[tuple[BedEvent | Acknowledged, Recorded]] = []
-        for message in messages:
-            if own.is_own(message.topic):
-                if message.topic != own.UNWATCHED:
+        readable: list[Readable] = []
+        for number, message in enumerate(messages):
+            topic, payload = message.topic, message.payload
+            known = self.known.get(topic)
+            if known is not None and not message.retained and (said := known.alike.read(payload)) is not None:
+                device = known.steady.device
+                readable.append((said[0], topic, device, said[1], payload, number, message, (known, said)))
+            elif own.is_own(topic):
+                if topic != own.UNWATCHED:
                     self._take_own(message, received_ms)
-                continue
-            decoded = self.decoder.decode(message.topic, message.payload, received_ms, message.retained)
-            if isinstance(decoded, Rejected):
-                self._refuse(decoded, message, received_ms)
             else:
-                readable.append((decoded, message))
+                self._read(message, number, received_ms, readable)
         if len(readable) > 1:
-            readable.sort(key=_by_event_time)
-        for event, message in readable:
-            self._offer(event, message, received_ms)
+            readable.sort()
+        for entry in readable:
+            message, what = entry[6], entry[7]
+            if isinstance(what, tuple):
+                self._follow(*what, message, received_ms)
+            else:
+                self._offer(what, message, received_ms)
+
+    def _read(self, message: Recorded, number: int, received_ms: int, readable: list[Readable]) -> None:
+        decoded = self.decoder.decode(message.topic, message.payload, received_ms, message.retained)
+        if isinstance(decoded, Rejected):
+            self._refuse(decoded, message, received_ms)
+            return
+        seq = getattr(decoded, "seq", None)
+        device, seq = getattr(decoded, "device", ""), -1 if seq is None else seq
+        readable.append(
+            (decoded.time_ms, message.topic, device, seq, message.payload, number, message, decoded)
+        )
 
     def _take_own(self, message: Recorded, now_ms: int) -> None:
         """What the journal says of ourselves; it comes first in its batch, and is not counted as received."""
@@ -144,8 +190,39 @@ class Intake:
             wrong = f"{message.topic} at {rfc3339(now_ms)} was written by another version of this program"
             raise ForeignMessage(f"{wrong}: {error}") from None
 
+    def _follow(self, known: Known, said: Said, message: Recorded, received_ms: int) -> None:
+        """A message that is like one that is known; one that may be news goes the way of all others."""
+        time_ms, seq, figure = said
+        fingerprint = digest(message.payload)
+        still_known = self.known.get(message.topic) is known  # and not of another ward
+        if still_known and self.ward.follow(known.steady, time_ms, seq, figure, received_ms, fingerprint):
+            self.tally.count(known.kind, Taken.ACCEPTED)
+            return
+        event = known.steady.event(time_ms, seq, figure)
+        verdict = self.ward.offer(event, received_ms, fingerprint)
+        if verdict is Taken.ACCEPTED:
+            known.steady.went_on(time_ms)
+        self._count(verdict, event, message, received_ms)
+
     def _offer(self, event: BedEvent | Acknowledged, message: Recorded, received_ms: int) -> None:
         verdict = self.ward.offer(event, received_ms, digest(message.payload))
+        if verdict is Taken.ACCEPTED and isinstance(event, MapSample | PumpStatus):
+            self._get_to_know(event, message)
+        self._count(verdict, event, message, received_ms)
+
+    def _get_to_know(self, event: MapSample | PumpStatus, message: Recorded) -> None:
+        alike = self.decoder.alike(message.topic, message.payload)
+        steady = None if alike is None else self.ward.expect(event)
+        if alike is None or steady is None:
+            self.known.pop(message.topic, None)
+            return
+        if len(self.known) >= KNOWN_MAX:
+            self.known.clear()
+        self.known[message.topic] = Known(alike, steady, KINDS[type(event)])
+
+    def _count(
+        self, verdict: Verdict, event: BedEvent | Acknowledged, message: Recorded, received_ms: int
+    ) -> None:
         kind = KINDS[type(event)]
         if isinstance(verdict, Reason):
             detail = DETAILS[verdict] + _by_how_much(verdict, event.time_ms - received_ms)
@@ -187,13 +264,6 @@ def _by_how_much(verdict: Reason, ahead_ms: int) -> str:
     if verdict not in (Reason.FUTURE, Reason.TOO_LATE):
         return ""
     return f": {abs(ahead_ms) / 1000:g} s {'ahead' if ahead_ms > 0 else 'behind'}"
-
-
-def _by_event_time(readable: tuple[BedEvent | Acknowledged, Recorded]) -> tuple[int, str, str, int, bytes]:
-    event, message = readable
-    seq = getattr(event, "seq", None)
-    device = getattr(event, "device", "")
-    return event.time_ms, message.topic, device, -1 if seq is None else seq, message.payload
 
 
 def times_ms(decoder: Decoder, messages: Iterable[Recorded]) -> Iterator[int]:

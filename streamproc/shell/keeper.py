@@ -44,14 +44,19 @@ class Keeper:
     _saved_position: int = 0
     _task: asyncio.Task[None] | None = field(default=None)
 
+    @property
+    def due(self) -> bool:
+        """Whether a snapshot is due and can be taken."""
+        overdue = self.messages >= self.state.snapshot_every_messages or self.steady_s() >= self._due_s
+        return overdue and self._task is None
+
     async def look(self, position: int, clock_ms: int, messages: int, take: Take) -> None:
         """After each round: whether a snapshot is due, and whether the last one was written."""
         self.messages += messages
         if self._task is not None and self._task.done():
             task, self._task = self._task, None
             task.result()
-        overdue = self.messages >= self.state.snapshot_every_messages or self.steady_s() >= self._due_s
-        if overdue and self._task is None:
+        if self.due:
             self._task = asyncio.create_task(self._save(position, clock_ms, take), name="snapshot")
             await asyncio.sleep(0)  # its first part is written before the next batch
 

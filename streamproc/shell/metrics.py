@@ -280,11 +280,12 @@ def _alerts(watched: Watched) -> Iterator[Metric | None]:
 
 
 def _beds(ward: Ward) -> Iterator[Metric | OfBeds | None]:
-    rostered = [(name.split("/"), ward.beds[name]) for name in sorted(ward.roster) if name in ward.beds]
+    rostered = [name for name in sorted(ward.roster) if name in ward.beds]
     pressures, targets, doses, weaning, below = (list[tuple[Sequence[str], float]]() for _ in range(5))
     for some in _in_turns(rostered):
         yield None
-        for labels, bed in some:
+        for name in some:
+            labels, bed = name.split("/"), ward.brought_up(name)
             chart = bed.chart
             pressure = chart.pressure.trend.now(chart.now_ms)
             if pressure is not None and chart.pressure.source is not None:

@@ -67,6 +67,8 @@ PROGRAM_FROM_MARK = "program_from"
 UNDECODABLE_TOPIC = ""
 HUNG_AFTER_S = 15.0
 """A processing path that has not come round for so long hangs."""
+JUDGED_EVERY_S = 0.02
+"""So often something can be judged between two batches."""
 NUMBERS_AHEAD = 10_000
 """So many numbers of the feed may be given out before the next commit says so."""
 
@@ -137,7 +139,9 @@ class Service:
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _committed: bool = False
     _heartbeat: Every = field(init=False)
+    _ticks: Every = field(init=False)
     _turns: Turns = field(init=False)
+    _states: Every = field(default_factory=lambda: Every(STATES_EVERY_S))
     _dead_letters: Allowance = field(init=False)
     _complaints: Every = field(default_factory=lambda: Every(COMPLAINTS_S))
     _told_refused: Counter[Reason] = field(default_factory=Counter)
@@ -158,6 +162,7 @@ class Service:
             self._delivered,
         )
         self._heartbeat = Every(settings.alerts.heartbeat_s)
+        self._ticks = Every(settings.clock.tick_s)
         self._turns = Turns(settings.alerts.bed_state_s)
         self._dead_letters = Allowance(settings.limits.dead_letters_per_s)
 
@@ -261,9 +266,16 @@ class Service:
                 await self._leave()
 
     async def _until_stopped(self) -> None:
-        tick_s = self.settings.clock.tick_s
         while not self.stopping.is_set():
-            await self.step(await self.connection.batch(tick_s))
+            await self.step(await self.connection.batch(self._pause_s()))
+
+    def _pause_s(self) -> float:
+        """How long to wait for messages: until the next tick, or sooner until something is to be judged."""
+        now_ms, due_ms = self.clock.read(), self.ward.due_ms
+        if now_ms is None:
+            return self.settings.clock.tick_s
+        tick_s = max(self._ticks.due_s - self.machine.steady_s(), 0.0)
+        return tick_s if due_ms is None else min(tick_s, max((due_ms - now_ms) / 1000, JUDGED_EVERY_S))
 
     async def _say_failing(self, reason: str) -> None:
         """Nothing can be made durable: take nothing over, and say so in every way that is left."""
@@ -276,7 +288,8 @@ class Service:
                     await self.stopping.wait()
 
     async def step(self, deliveries: Sequence[Delivery]) -> None:
-        """One round: commit, acknowledge, apply, announce. Without deliveries it is a tick."""
+        """One round: commit, acknowledge, apply, announce. Without deliveries it is a tick, and one that
+        comes between two others is committed only where it has something to announce."""
         deliveries, self._early = [*self._early, *self.handed_in.take(), *deliveries], []
         messages: list[Message] = []
         messages += telemetry_of(self.clock, map(from_outside, deliveries), self.intake.times_ms)
@@ -284,23 +297,36 @@ class Service:
         if now_ms is None:  # a simulated clock that nobody has told yet: nothing is taken over
             self._early += deliveries
         else:
-            started_s = self.machine.steady_s()
             told = self.watch.tell(now_ms, self.ward.clock_ms)
-            messages = [*told, *messages]
-            numbered_seq = self.ward.feed_seq + NUMBERS_AHEAD
-            marks = self._marks(numbered_seq)
-            events = list(self.outbox.unkept)
-            position = await self.journal.append(now_ms, messages, marks, events)
-            del self.outbox.unkept[: len(events)]  # not before: who asks meanwhile misses none
-            self.meters.commit.observe(self.machine.steady_s() - started_s)
-            self._committed, self.outbox.numbered_seq = True, numbered_seq
-            self.connection.acknowledge(deliveries)
-            self.announce(self.apply(now_ms, messages))
-            self.handed_in.settle()
-            self._log_told(told)
-            await self.keeper.look(position, now_ms, len(messages), self._take_snapshot)
+            if deliveries or told or self._ticks.due(self.machine.steady_s()):
+                messages = [*told, *messages]
+                position = await self._commit(now_ms, messages)
+                self.connection.acknowledge(deliveries)
+                if self.keeper.due:
+                    self.ward.bring_up()
+                self.announce(self.apply(now_ms, messages))
+                self.handed_in.settle()
+                self._log_told(told)
+                await self.keeper.look(position, now_ms, len(messages), self._take_snapshot)
+            elif changes := self.apply(now_ms, messages):
+                await self._commit(now_ms, messages)
+                self.announce(changes)
         self._came_round()
         self._publish(now_ms)
+
+    async def _commit(self, now_ms: int, messages: Sequence[Message]) -> int:
+        """Make a batch durable, and what was announced before it; its position."""
+        started_s = self.machine.steady_s()
+        numbered_seq = self.ward.feed_seq + NUMBERS_AHEAD
+        events = list(self.outbox.unkept)
+        marks = self._marks(numbered_seq)
+        position = await self.journal.append(now_ms, messages, marks, events)
+        del self.outbox.unkept[: len(events)]  # not before: who asks meanwhile misses none
+        ended_s = self.machine.steady_s()
+        self.meters.commit.observe(ended_s - started_s)
+        self._ticks.due_s = ended_s + self._ticks.seconds
+        self._committed, self.outbox.numbered_seq = True, numbered_seq
+        return position
 
     def _came_round(self) -> None:
         self.last_step_s, self._stepped_s = self.machine.wall_s(), self.machine.steady_s()
@@ -495,7 +521,7 @@ class Service:
             self.outbox.send(self.connection, now_ms)
         if self.connection.connected and self._heartbeat.due(now_s):
             self._send(self.topics.status, self._beat("running" if self.failure is None else "failing"))
-        if self.connection.connected:
+        if self.connection.connected and self._states.due(now_s):
             self._send_bed_states(now_s)
         if self._complaints.due(now_s):
             self._complain()
@@ -548,7 +574,7 @@ class Service:
             if self.connection.publish_room <= RESERVED_FOR_ALERTS:
                 self.meters.bed_states_withheld += 1
                 continue
-            state = encode(bed_state(self.ward.beds[name]))
+            state = encode(bed_state(self.ward.brought_up(name)))
             self.connection.publish(self.topics.bed(name), state, retain=True)
 
     def _answer_rejected(self, rejected: Rejected, message: Message, received_ms: int) -> None:
@@ -585,6 +611,9 @@ HTTP_STATION = "http"
 
 COMPLAINTS_S = 10.0
 """How often the log may complain about what we are sent."""
+
+STATES_EVERY_S = 0.1
+"""So often it is seen whose state is to be shown: many go out in one write."""
 
 RESERVED_FOR_ALERTS = 1_000
 """Room in the publish queue that only alerts may take."""

@@ -10,8 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 LEAST_S = 1.0
-MOST_AT_ONCE = 20
-"""So many states take some four milliseconds, in which nothing else is done."""
+MOST_AT_ONCE = 50
+"""So many states take some milliseconds, in which nothing else is done; ten times a second."""
 
 
 @dataclass(slots=True)

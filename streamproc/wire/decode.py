@@ -41,6 +41,7 @@ from streamproc.core.events import (
     Quantity,
 )
 from streamproc.core.reason import Reason
+from streamproc.wire.alike import ROOM_BYTES, Alike, alike
 from streamproc.wire.diagnosis import refusal
 from streamproc.wire.instant import instant_ms
 from streamproc.wire.mmhg import milli_mmhg, mmhg
@@ -113,6 +114,13 @@ class Decoder:
         except Refused as refused:
             bed = address.bed or None
             return Rejected(refused.reason, refused.detail, address.kind, bed, refused.artefact)
+
+    def alike(self, topic: str, payload: bytes) -> Alike | None:
+        """What is like a message that was read, but for number, time and figure; None of the rest."""
+        address = self.topics.read(topic)
+        if address is None or address.kind not in _PLAIN or len(payload) + ROOM_BYTES > self.max_bytes:
+            return None
+        return alike(address.kind, payload, self.map_low_mmhg, self.map_high_mmhg)
 
     def _read_plain(self, address: Address, payload: bytes) -> BedEvent | None:
         """The fact, where it is plain; a refusal is left to the strict way, which words it."""

@@ -79,6 +79,19 @@ def test_messages_without_number_share_the_limit() -> None:
     assert check(known, sample(None, NOW_MS + MOST), digest=2) is None
 
 
+@pytest.mark.parametrize("starts", [1, MOST])
+def test_a_message_without_number_is_known_where_numbered_ones_fill_the_limit(starts: int) -> None:
+    known = Remembered()
+    for number in range(MOST):
+        keep(known, sample(number, boot=f"b{number % starts}"))
+    for number in range(3):
+        keep(known, sample(None, NOW_MS + number))
+        assert check(known, sample(None, NOW_MS + number)) is Taken.DUPLICATE
+        assert known.count == MOST == sum(len(each.seqs) for each in known.starts.values()) + 1
+    again = [check(known, sample(number, boot=f"b{number % starts}")) for number in range(MOST)]
+    assert again.count(Taken.DUPLICATE) == MOST - 1
+
+
 def test_what_was_kept_is_known_after_a_restart() -> None:
     known, again = Remembered(), Remembered()
     for seq in (4, 2, None, 3):

@@ -91,6 +91,7 @@ async def test_what_cannot_be_rebuilt_is_refused_and_said(
     """Exit 1 with the place and what would be right, rather than a ward that looks empty."""
     processor = new_processor(mosquitto.port, *QUICK)
     await with_an_open_alert(processor, mosquitto.port)
+    change(processor, f"DELETE FROM snapshot WHERE position = {LAST}")  # it would tell what the batch held
     change(processor, damage)
     if damage.startswith("DELETE"):
         change(processor, "DELETE FROM batch WHERE position < 5")

@@ -1,0 +1,149 @@
+"""What a device's next message says if it says nothing new: such ones wait and are lived through together.
+
+While a bed's answers are firm, its line goes on and its pumps repeat themselves, no rule asks for a message
+of that kind in time. What waits is entered at its own instant all the same, before anybody looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, nextafter
+from typing import TYPE_CHECKING
+
+from streamproc.core.events import MapSample, PumpStatus
+from streamproc.core.finding import NEVER
+from streamproc.core.infusion import NEARLY, Channel
+from streamproc.core.pressure import ARTERIAL
+from streamproc.core.remembered import Start
+
+if TYPE_CHECKING:
+    from streamproc.core.bed import Bed
+    from streamproc.core.chart import Chart
+
+Waiting = tuple[int, str, str, int, int, int, float, "Steady"]
+"""A message that says nothing new: the first six as of an event that is held, then its figure."""
+
+
+@dataclass(slots=True, eq=False)
+class Steady:
+    """One device's messages on one topic of a bed, which differ in number, time and figure alone.
+
+    The figure is a pressure in thousandths of a mmHg or the volume left in mL; between `lowest` and `highest`
+    it is no news."""
+
+    bed: Bed
+    like: MapSample | PumpStatus
+    start: Start
+    gap_ms: int
+    """How far the next message may be from the one before."""
+    order: str
+    device: str
+    newest_ms: int = -1
+    until_ms: int = -1
+    lowest: float = inf
+    highest: float = -inf
+
+    def event(self, time_ms: int, seq: int, figure: float) -> MapSample | PumpStatus:
+        """The message of this number, time and figure."""
+        made = self.sample if isinstance(self.like, MapSample) else self.pump
+        return made(time_ms, seq, figure)
+
+    def sample(self, time_ms: int, seq: int, milli_mmhg: float) -> MapSample:
+        """The same of a monitor."""
+        like = self.like
+        assert isinstance(like, MapSample)
+        said = int(milli_mmhg)
+        return MapSample(time_ms, like.bed, like.device, like.boot, seq, like.source, said, like.valid)
+
+    def pump(self, time_ms: int, seq: int, volume_ml: float) -> PumpStatus:
+        """The same of a pump."""
+        like = self.like
+        assert isinstance(like, PumpStatus)
+        return PumpStatus(
+            time_ms,
+            like.bed,
+            like.device,
+            like.boot,
+            seq,
+            like.channel,
+            like.state,
+            like.drug,
+            like.form,
+            like.rate,
+            like.concentration,
+            like.weight_kg,
+            None if like.volume_remaining_ml is None else volume_ml,
+            like.diluent,
+            like.route,
+            like.line,
+            like.alarms,
+        )
+
+    def goes_on(self, chart: Chart, first_ms: int, last_ms: int) -> bool:
+        """Whether nothing but these messages happened to the line or the channel since it was judged."""
+        like, pressure = self.like, chart.pressure
+        if isinstance(like, MapSample):
+            trend = pressure.trend
+            narrowed = trend.forgets_by(last_ms) or (trend.lowest, trend.highest) != (
+                self.lowest,
+                self.highest,
+            )
+            return not narrowed and pressure.newest_ms < first_ms < pressure.goes_on_until_ms
+        channel = chart.infusions.channels.get(like.channel)
+        return (
+            channel is not None
+            and not channel.lost
+            and channel.status.time_ms <= first_ms
+            and last_ms < first_ms + chart.terms.pump_lost_ms
+            and _repeats(like, channel.status)
+        )
+
+    def went_on(self, time_ms: int) -> None:
+        """Another of these messages was taken in, whatever it says."""
+        if time_ms > self.newest_ms:
+            self.newest_ms, self.until_ms = time_ms, time_ms + self.gap_ms
+
+    def close(self) -> None:
+        """From now on each message is news."""
+        self.lowest, self.highest = inf, -inf
+
+    def expect(self, chart: Chart) -> None:
+        """Say anew what is no news, as the bed was judged a moment ago."""
+        like = self.like
+        if isinstance(like, MapSample):
+            trend = chart.pressure.trend
+            goes_on = chart.pressure.source is ARTERIAL and like.source is ARTERIAL and like.valid
+            self.lowest, self.highest = (trend.lowest, trend.highest) if goes_on else (inf, -inf)
+            return
+        channel = chart.infusions.channels.get(like.channel)
+        if channel is None or channel.lost or not _repeats(like, channel.status):
+            self.close()
+        else:
+            self.lowest, self.highest = _volumes(channel)
+
+
+def steady_after(bed: Bed, event: MapSample | PumpStatus, start: Start) -> Steady:
+    """What says nothing new after an event that the bed has just taken in."""
+    terms = bed.chart.terms
+    line = isinstance(event, MapSample)
+    gap_ms = min(terms.map_hold_arterial_ms, terms.map_lost_ms) if line else terms.pump_lost_ms
+    steady = Steady(bed, event, start, gap_ms, event.order, event.device)
+    steady.went_on(event.time_ms)
+    steady.expect(bed.chart)
+    return steady
+
+
+def _repeats(like: PumpStatus, status: PumpStatus) -> bool:
+    """Whether such a report says what the channel's last has said, but for the volume."""
+    told_volume = (like.volume_remaining_ml is None) is (status.volume_remaining_ml is None)
+    return told_volume and like.delivers_as(status) and like.set_up_as(status)
+
+
+def _volumes(channel: Channel) -> tuple[float, float]:
+    """Between which volumes no answer about the bag turns (`Channel.empties_unnoticed`)."""
+    volume, asked = channel.status.volume_remaining_ml or 0.0, channel.bag_asked_ml
+    if asked is not None and volume > asked * (1 + NEARLY):
+        return nextafter(asked * (1 + NEARLY), inf), NEVER
+    if asked is not None and volume < asked * (1 - NEARLY):
+        return -NEVER, nextafter(asked * (1 - NEARLY), -inf)
+    return volume, volume
