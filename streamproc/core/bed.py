@@ -167,7 +167,7 @@ class Bed:
             for each in self.steady.values():
                 each.close()
             self.steady.clear()
-        steady = self.steady[order] = steady_after(self, event, start)
+        steady = self.steady[order] = steady_after(event, start, self.chart)
         return steady
 
     def take_late(self, event: Telemetry) -> None:

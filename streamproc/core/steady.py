@@ -17,7 +17,6 @@ from streamproc.core.pressure import ARTERIAL
 from streamproc.core.remembered import Start
 
 if TYPE_CHECKING:
-    from streamproc.core.bed import Bed
     from streamproc.core.chart import Chart
 
 Waiting = tuple[int, str, str, int, int, int, float, "Steady"]
@@ -31,7 +30,7 @@ class Steady:
     The figure is a pressure in thousandths of a mmHg or the volume left in mL; between `lowest` and `highest`
     it is no news."""
 
-    bed: Bed
+    bed: str
     like: MapSample | PumpStatus
     start: Start
     gap_ms: int
@@ -122,14 +121,14 @@ class Steady:
             self.lowest, self.highest = _volumes(channel)
 
 
-def steady_after(bed: Bed, event: MapSample | PumpStatus, start: Start) -> Steady:
+def steady_after(event: MapSample | PumpStatus, start: Start, chart: Chart) -> Steady:
     """What says nothing new after an event that the bed has just taken in."""
-    terms = bed.chart.terms
+    terms = chart.terms
     line = isinstance(event, MapSample)
     gap_ms = min(terms.map_hold_arterial_ms, terms.map_lost_ms) if line else terms.pump_lost_ms
-    steady = Steady(bed, event, start, gap_ms, event.order, event.device)
+    steady = Steady(event.bed, event, start, gap_ms, event.order, event.device)
     steady.went_on(event.time_ms)
-    steady.expect(bed.chart)
+    steady.expect(chart)
     return steady
 
 

@@ -153,7 +153,7 @@ class Ward:
         self, steady: Steady, time_ms: int, seq: int, figure: float, received_ms: int, digest: int
     ) -> bool:
         """Accept a message that says nothing new; False where it is to be offered like any other."""
-        bed, start = steady.bed, steady.start
+        bed, start = self.beds[steady.bed], steady.start
         if not (
             bed.calm
             and seq == start.newest + 1

@@ -81,7 +81,7 @@ class Following(Intake):
     waited: ClassVar[int] = 0
 
     def _follow(self, known: Known, said: Said, message: Message, received_ms: int) -> None:
-        bed = known.steady.bed
+        bed = self.ward.beds[known.steady.bed]
         before = len(bed.waiting)
         super()._follow(known, said, message, received_ms)
         Following.waited += len(bed.waiting) > before

@@ -8,6 +8,7 @@ import pytest
 from pump_reports import rules, site, terms
 from read_again import read_again
 
+from streamproc.core.bed import PATIENCE_MS
 from streamproc.core.events import (
     Acknowledged,
     Doubt,
@@ -238,7 +239,9 @@ def test_an_artefact_of_a_bed_that_is_known_counts_in_a_ward_that_is_full() -> N
 def test_a_snapshot_leaves_out_what_no_late_message_can_have_changed() -> None:
     ward = new_ward()
     assert ward.snapshot()["newer_than_ms"] is None
-    assert ward.snapshot(T - 10)["newer_than_ms"] == T - 10 - LATENESS_MS - 1
+    waited_ms = PATIENCE_MS + LIMITS.future_ms + 2 * LIMITS.hold_back_ms
+    assert waited_ms > LATENESS_MS
+    assert ward.snapshot(T - 10)["newer_than_ms"] == T - 10 - waited_ms - 1
 
 
 def test_a_bed_that_is_awaited_already_is_awaited_since_then() -> None:
