@@ -73,24 +73,22 @@ NEWS_OF = {ObservationKind.SYSTOLIC: Reads.SYSTOLIC, ObservationKind.HEART_RATE:
 """What comes each second from a monitor is news to the rules that read it alone; none reads heart rates."""
 
 
+@lru_cache(maxsize=512)
 def milli(mmhg: float) -> int:
     """A configured pressure in the thousandths that pressures are kept in."""
-    return _scaled(mmhg, MILLI)
-
-
-def nano(amount: float) -> int:
-    """A configured dose in the 1e-9 that doses are kept in."""
-    return _scaled(amount, NANO)
+    return round(exact(mmhg) * MILLI)
 
 
 @lru_cache(maxsize=512)
-def _scaled(value: float, scale: int) -> int:
-    return round(exact(value) * scale)
+def nano(amount: float) -> int:
+    """A configured dose in the 1e-9 that doses are kept in."""
+    return round(exact(amount) * NANO)
 
 
+@lru_cache(maxsize=512)
 def ms(seconds: float) -> int:
     """A configured time in ms."""
-    return _scaled(seconds, 1000)
+    return round(exact(seconds) * 1000)
 
 
 @dataclass(frozen=True, slots=True)

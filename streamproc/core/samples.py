@@ -188,6 +188,8 @@ class Samples:
 
     def _index(self, at_ms: int) -> int:
         """The place of the last sample at or before an instant; -1 before the first."""
+        if at_ms >= self.newest_ms:
+            return len(self._time) - 1
         return bisect_right(self._time, at_ms - self._base_ms) - 1
 
     def _totals_at(self, index: int, at_ms: int) -> tuple[int, int]:

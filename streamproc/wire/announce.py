@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from streamproc.core.alert import QUIET
 from streamproc.core.bed import Bed
@@ -42,6 +43,8 @@ Samples = unchecked(alerting.Samples)
 WeaningState = unchecked(alerting.WeaningState)
 WindowState = unchecked(alerting.WindowState)
 
+worded = attrgetter("_value_")
+"""The word of an enum, of which a state says many, without the two calls that `.value` is."""
 STATE_WINDOWS_S = (300, 900)
 """The means that a bed's state shows."""
 
@@ -124,7 +127,7 @@ def _clause(clause: Clause, wanted: bool, evidence: alerting.ClauseEvidence) -> 
     saw = clause.saw
     return ClauseState(
         name=clause.name,
-        state=clause.state.value,
+        state=worded(clause.state),
         needed="met" if wanted else "not met",
         value=_plain(clause.value),
         limit=_plain(clause.limit),
@@ -350,9 +353,9 @@ def _open_alerts(bed: Bed) -> list[alerting.OpenAlert]:
         OpenAlert(
             alert_id=alert.alert_id,
             rule=rule.id,
-            kind=rule.kind.value,
-            priority=alert.priority.value,
-            state=alert.state.value,
+            kind=worded(rule.kind),
+            priority=worded(alert.priority),
+            state=worded(alert.state),
             text=rule.word(bed.chart, alert).text,
             onset=rfc3339(alert.onset_ms),
         )

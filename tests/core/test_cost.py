@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from bench.core import START_MS, STREAMS, Beds, live
@@ -24,9 +25,12 @@ from streamproc.wire.announce import bed_state
 CALLS_A_MESSAGE = 26.5
 """Of Python functions, as measured and a twentieth more."""
 CALLS_OF_C_A_MESSAGE = 26.5
-CALLS_A_STATE = 400
+CALLS_A_STATE = 365
 CALLS_OF_C_A_STATE = 155
 """The same of a bed's state, shown every ten seconds."""
+CALLS_A_SNAPSHOT, CALLS_OF_C_A_SNAPSHOT, KIB_A_SNAPSHOT = 108, 44, 9
+"""The same of what a bed adds to a snapshot a second after a full one, and how much that is before it is
+compressed."""
 BLOCKS_A_MESSAGE = 0.01
 """Allocated for a message and kept, once the windows are full: none, but for what varies."""
 KIB_A_BED = 64
@@ -89,6 +93,20 @@ def test_a_bed_state_takes_few_calls() -> None:
     print(f"a state: {of_python / 10:.1f} calls of Python functions, {of_c / 10:.1f} of functions in C")
     assert of_python / 10 <= CALLS_A_STATE
     assert of_c / 10 <= CALLS_OF_C_A_STATE
+
+
+def test_a_snapshot_takes_few_calls_and_holds_little() -> None:
+    """It is taken of all beds at once, while nothing is judged."""
+    ward, said = ward_of(10)
+    lived(ward, said, range(SETTLED_S))
+    assert ward.clock_ms is not None
+    taken: list[Any] = []
+    of_python, of_c = calls_of(lambda: taken.append(ward.snapshot(ward.clock_ms)))
+    kib = len(msgspec.msgpack.encode(taken)) / 1024
+    print(f"a snapshot: {of_python / 10:.1f} and {of_c / 10:.1f} calls a bed, {kib / 10:.1f} KiB")
+    assert of_python / 10 <= CALLS_A_SNAPSHOT
+    assert of_c / 10 <= CALLS_OF_C_A_SNAPSHOT
+    assert kib / 10 <= KIB_A_SNAPSHOT
 
 
 def test_a_message_costs_no_more_when_all_of_them_come_late() -> None:
