@@ -64,8 +64,10 @@ class Reads:
     DOUBTS: Final = 128
     VOLUME: Final = 256
     SYSTOLIC: Final = 512
-    EVERYTHING: Final = 1023
-    ORDINARY: Final = 1024
+    UNWATCHED: Final = 1024
+    """A time that nobody watched: news to the rules that measure a silence, or tell of it."""
+    EVERYTHING: Final = 2047
+    ORDINARY: Final = 2048
     """An ordinary MAP sample: news only to answers that are not firm; no rule declares it."""
 
 
@@ -216,9 +218,9 @@ class Chart:
         return Reads.DOUBTS
 
     def take_unwatched(self, unwatched: Unwatched) -> int:
-        """Remember the last time that nobody watched this bed; every silence has another measure now."""
+        """Remember the last time that nobody watched this bed; a silence has another measure now."""
         self.unwatched = unwatched
-        return Reads.DOUBTS | Reads.MAP | Reads.PUMPS | Reads.PRESENCE
+        return Reads.UNWATCHED
 
     def unwatched_ms(self, since_ms: int | None) -> int:
         """How much of the time since an instant nobody watched, as far as we know of the last such time.

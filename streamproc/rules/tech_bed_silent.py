@@ -54,7 +54,7 @@ RULE = RuleDefinition(
     version=2,
     kind=Kind.TECHNICAL,
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
-    reads=Reads.PRESENCE,
+    reads=Reads.PRESENCE | Reads.UNWATCHED,
     sentence=(
         "If a bed on the roster has not been heard {after_s} s after the start, or a bed {after_s} s after"
         " another patient's admission, alert (low). A time that nobody watched does not count. Clear at its "

@@ -91,7 +91,7 @@ RULE = RuleDefinition(
     version=3,
     kind=Kind.TECHNICAL,
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
-    reads=Reads.DOUBTS | Reads.ALERTS,
+    reads=Reads.DOUBTS | Reads.ALERTS | Reads.UNWATCHED,
     sentence=(
         "If the numbers of a device's messages leave a gap within one of its starts, alert (low) with how "
         "many were lost; likewise if this program did not watch the bed for {unwatched_s} s, or its session "

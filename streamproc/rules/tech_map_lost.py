@@ -63,7 +63,7 @@ RULE = RuleDefinition(
     version=2,
     kind=Kind.TECHNICAL,
     citation=Citation("Target Blood Pressure and Monitoring", "Technical", "E"),
-    reads=Reads.MAP,
+    reads=Reads.MAP | Reads.UNWATCHED,
     sentence=(
         "If a monitor was sending and no valid MAP came for {lost_intervals} of its usual intervals, at "
         "least {map_lost_s} s, alert (low); for {medium_s} s, escalate (medium). A time that nobody "

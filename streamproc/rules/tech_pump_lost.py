@@ -63,7 +63,7 @@ RULE = RuleDefinition(
     version=2,
     kind=Kind.TECHNICAL,
     citation=Citation("Administration Route", "Technical", "E"),
-    reads=Reads.PUMPS,
+    reads=Reads.PUMPS | Reads.UNWATCHED,
     sentence=(
         "If a pump was infusing and no status came for {lost_intervals} of its usual intervals, at least "
         "{pump_lost_s} s, alert (medium). A time that nobody watched does not count. Clear at the next "

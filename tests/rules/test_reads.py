@@ -34,7 +34,7 @@ NEWS = {
     Of.ALERTS: Reads.ALERTS,
     Of.DOUBT: Reads.DOUBTS,
     Of.GAP: Reads.DOUBTS,
-    Of.UNWATCHED: Reads.DOUBTS,
+    Of.UNWATCHED: Reads.UNWATCHED,
     Of.BED: Reads.PRESENCE,
 }
 """What is news to whoever looks there: one of these."""
@@ -49,6 +49,7 @@ NEWS_OF_ENTRY = {
     "pressure": Reads.MAP,
     "stay_heard_ms": Reads.PRESENCE,
     "systolic": Reads.SYSTOLIC,
+    "unwatched": Reads.UNWATCHED,
 }
 """What is news to whoever reads an entry of the chart: one of these."""
 
