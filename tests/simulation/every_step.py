@@ -11,6 +11,8 @@ from .simulation import state_folder
 
 DOWN_S, TWICE_DOWN_S = 3.0, 1.0
 """For how long it stays down: two crashes in a row, and what waits between them, fit into the hold-back."""
+UNWATCHED_S, EACH = 20.0, 3
+"""So long a time down is told to the bed, and what was announced before stands; at each third step."""
 FIRST_FLIP = 100
 """By then there are commits to damage."""
 AGAIN_WITHIN = 25
@@ -25,10 +27,11 @@ class Interruption:
     how: str
     step: int
     again: int = 0
+    down_s: float = DOWN_S
 
     def faults(self) -> tuple[Fault, ...]:
         """As the simulation wants them."""
-        down_s = TWICE_DOWN_S if self.again and self.kind == "crash" else DOWN_S
+        down_s = TWICE_DOWN_S if self.again and self.kind == "crash" else self.down_s
         first = Fault(0, self.kind, down_s, self.step, self.how)
         fate = self.how if self.kind == "crash" else "dropped"
         return (first, Fault(0, "crash", down_s, self.again, fate)) if self.again else (first,)
@@ -52,6 +55,12 @@ def crashes(how: str, *, twice: bool = False) -> list[Interruption]:
     ]
 
 
+def absences() -> list[Interruption]:
+    """A crash of which the bed is told afterwards."""
+    steps = range(1, len(undisturbed()) + 1, EACH)
+    return [Interruption("crash", "kept", step, down_s=UNWATCHED_S) for step in steps]
+
+
 def disk_faults(how: str, *, again: int = 0) -> list[Interruption]:
     """One at each step at which this fault can be; with a power cut some steps after the restart."""
     kind = "sync" if how == "sync" else "write"
@@ -72,7 +81,8 @@ def flips(many: int) -> list[Interruption]:
 
 def breach(interruption: Interruption) -> str | None:
     """What is not as promised after this interruption."""
-    judge = check_as_sent if interruption.kind in ("crash", "flip") else check_as_journaled
+    as_sent = interruption.kind in ("crash", "flip") and interruption.down_s < UNWATCHED_S
+    judge = check_as_sent if as_sent else check_as_journaled
     try:
         with state_folder() as folder:
             simulation = short_run(folder, *interruption.faults())

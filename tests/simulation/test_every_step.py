@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 
 import pytest
 
-from .every_step import Interruption, breach, crashes, disk_faults, flips, undisturbed
+from .every_step import Interruption, absences, breach, crashes, disk_faults, flips, undisturbed
 
 STEPS_AT_LEAST = 300
 A_CHUNK = 8
@@ -38,6 +38,12 @@ def test_a_crash_at_any_step_changes_nothing_that_is_told(workers: Executor, how
 def test_a_crash_in_the_recovery_from_a_crash_changes_nothing(workers: Executor) -> None:
     """Starting is recovering: it can be interrupted like anything else."""
     found = breaches(workers, crashes("torn", twice=True))
+    assert not found, "\n".join(found[:5])
+
+
+def test_what_was_announced_before_a_long_absence_stands_after_it(workers: Executor) -> None:
+    """That nobody watched is told from the last batch on: no number given out since may mean it."""
+    found = breaches(workers, absences())
     assert not found, "\n".join(found[:5])
 
 
