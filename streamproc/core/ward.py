@@ -133,7 +133,7 @@ class Ward:
             return Reason.TOO_LATE
         if bed is None:
             bed = self._bed(name)
-        elif len(bed.held) + len(bed.waiting) >= limits.held_messages:
+        elif len(bed.held) + len(bed.waiting) >= limits.held_messages and self._is_flooded(bed):
             return Reason.BED_FLOODED
         bed.remembered.keep(event, digest, oldest_ms, limits.remembered_messages)
         self._doubt_identity(name, event.device, received_ms)
@@ -181,6 +181,11 @@ class Ward:
             self._schedule(bed)
         return bed
 
+    def _is_flooded(self, bed: Bed) -> bool:
+        """Whether so much waits for its time that no more is taken; what only waits for others makes room."""
+        most = self.limits.held_messages
+        return bed.not_lived_through >= most and self.brought_up(bed.name).not_lived_through >= most
+
     def bring_up(self) -> None:
         """All beds, before a snapshot: what waits would fill it."""
         for name in self.beds:
@@ -200,14 +205,14 @@ class Ward:
         bed = self._bed(sample.bed)
         if sample.time_ms <= self.watermark_ms:
             self._take_late(bed, sample, received_ms)
-        elif bed.not_lived_through < self.limits.held_messages:
+        elif not self._is_flooded(bed):
             bed.hold(sample, sample.time_ms, received_ms)
             self._schedule(bed)
 
     def doubt(self, bed: str, device: str, doubt: Doubt, detail: str, received_ms: int) -> None:
         """Something about a bed's messages was noticed; it happens to the bed at its receipt."""
         known = self.beds.get(bed)
-        if known is None or known.not_lived_through >= self.limits.held_messages:
+        if known is None or self._is_flooded(known):
             return
         at_ms = self._effective_ms(0, received_ms)
         known.hold(Doubted(at_ms, bed, device, doubt, detail), at_ms, received_ms)
