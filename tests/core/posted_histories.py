@@ -27,7 +27,16 @@ from ward_histories import (
     monitor,
 )
 
-from streamproc.core.events import BedEvent, BedFreed, MapSample, MapSource, PumpState, PumpStatus
+from streamproc.core.events import (
+    BedEvent,
+    BedFreed,
+    MapSample,
+    MapSource,
+    Observation,
+    ObservationKind,
+    PumpState,
+    PumpStatus,
+)
 
 STEPS_S = (1, 1, 1, 2, 5)
 PROMPT_MS = (5, 80)
@@ -139,13 +148,28 @@ def sent_from(chance: Random, stay: Stay) -> Iterator[Sending]:
             sample = MapSample(at_ms, stay.bed, device, "b1", number, MapSource.CUFF, 71_000)
             yield Sending(at_ms, sample, (stay.bed, "map", device))
     if chance.random() < 1 / 20:
-        for channel in range(MANY_CHANNELS):
-            for number in range(1, 200):
-                at_ms = START_MS + number * 5_000 + channel * 7
-                device, name = f"RACK-{channel // 8}", f"r{channel}"
-                stands = PumpState.STANDBY
-                status = PumpStatus(at_ms, stay.bed, device, "b1", number, name, stands, "norepinephrine")
-                yield Sending(at_ms, status, (stay.bed, status.order, device))
+        yield from many_channels(stay.bed)
+    for _ in range(chance.choice([0, 0, 0, 3])):
+        yield from a_flood(chance, stay.bed)
+
+
+def many_channels(bed: str) -> Iterator[Sending]:
+    """More channels than a bed has expected messages of."""
+    for channel in range(MANY_CHANNELS):
+        for number in range(1, 200):
+            at_ms = START_MS + number * 5_000 + channel * 7
+            device, name = f"RACK-{channel // 8}", f"r{channel}"
+            status = PumpStatus(at_ms, bed, device, "b1", number, name, PumpState.STANDBY, "norepinephrine")
+            yield Sending(at_ms, status, (bed, status.order, device))
+
+
+def a_flood(chance: Random, bed: str) -> Iterator[Sending]:
+    """About as many heart rates at once as a small bed can hold."""
+    from_ms = START_MS + chance.randrange(4 * MINUTE_MS)
+    for number in range(chance.randrange(80, 110)):
+        at_ms, kind = from_ms + number * 10, ObservationKind.HEART_RATE
+        rate = Observation(at_ms, bed, "FLOOD", None, None, kind, 80.0, "/min")
+        yield Sending(at_ms, rate, (bed, "observation", "FLOOD"))
 
 
 # what happens to the devices

@@ -25,6 +25,7 @@ from streamproc.core.alert import Phase
 from streamproc.core.bed import MOST_WAITING, PATIENCE_MS
 from streamproc.core.change import Change
 from streamproc.core.events import MapSample, PumpStatus
+from streamproc.core.reason import Reason
 from streamproc.shell.intake import Intake, Known
 from streamproc.shell.journal import Message
 from streamproc.wire import Rejected, encode, own, rfc3339
@@ -37,13 +38,16 @@ MINUTES = float(os.environ.get("FOLLOWED_MINUTES", "4"))
 """How many histories are lived through, from which on, and how much of each."""
 ONCE_APART = (7, 3_021, 3_041, 3_100, 3_126)
 """Histories in which the two ways once did not come to the same."""
+FLOODED = (20_015, 20_031, 20_095)
+"""Histories in which a bed is flooded while messages wait there that the other way has lived through."""
 WAITING = (2, 4, 5)
 AFTERMATH_MS = 60_000
 STALLS_MS = (3_000, 8_000, 20_000)
+SMALL = ("limits.held_messages=100", "limits.remembered_messages=100")
 SITES: tuple[tuple[str, ...], ...] = (
     (),
     (),
-    ("limits.held_messages=100", "limits.remembered_messages=100"),
+    SMALL,
     ("event_time.hold_back_s=0.3", "event_time.lateness_s=2"),
     ("event_time.hold_back_s=6",),
     ("terms.pump_lost_s=4", "terms.map_lost_s=4"),
@@ -234,10 +238,10 @@ class Trial:
         return f"seed {self.mail.number}, {(self.now_ms - START_MS) / 1000} s: another thing was {what}"
 
 
-def lived(number: int, minutes: float = MINUTES) -> Trial:
-    """A history lived through both ways."""
+def lived(number: int, minutes: float = MINUTES, sites: Sequence[tuple[str, ...]] = SITES) -> Trial:
+    """A history lived through both ways, at one of these sites."""
     chance = Random(f"trial {number}")
-    settings = site(*chance.choice(SITES))
+    settings = site(*chance.choice(sites))
     trial = Trial(
         mail_of(number, minutes),
         chance,
@@ -252,6 +256,13 @@ def lived(number: int, minutes: float = MINUTES) -> Trial:
 def test_both_ways_tell_say_and_keep_the_same(number: int) -> None:
     print(f"FOLLOWED_FIRST={number} FOLLOWED_SEEDS=1 FOLLOWED_MINUTES={MINUTES} shows it again")
     lived(number)
+
+
+@pytest.mark.parametrize("number", FLOODED)
+def test_what_waits_takes_no_room_from_a_small_bed(number: int) -> None:
+    print(f"seed {number}")
+    refused = lived(number, sites=[SMALL]).followed.intake.tally.rejected
+    assert refused[Reason.BED_FLOODED]
 
 
 def test_in_these_histories_messages_wait() -> None:
