@@ -182,9 +182,10 @@ class Chart:
             self.infusions.take(status)
             return first | Reads.PUMPS | Reads.VOLUME
         before, was_lost = channel.status, channel.lost
+        was_put_away = channel.is_put_away(self.now_ms, self.terms)
         self.infusions.take(status)
         now = channel.status
-        if was_lost is not channel.lost or not now.set_up_as(before):
+        if was_put_away or was_lost is not channel.lost or not now.set_up_as(before):
             first |= Reads.PUMPS
         same_rate = now.rate is before.rate or now.rate == before.rate
         same_volume = now.volume_remaining_ml == before.volume_remaining_ml
