@@ -22,7 +22,7 @@ from ward_histories import BEDS, START_MS
 
 from streamproc.config import Settings, load
 from streamproc.core.alert import Phase
-from streamproc.core.bed import MOST_WAITING, PATIENCE_MS
+from streamproc.core.bed import MOST_WAITING, PATIENCE_MS, Bed
 from streamproc.core.change import Change
 from streamproc.core.events import MapSample, PumpStatus
 from streamproc.core.reason import Reason
@@ -127,10 +127,15 @@ class Side:
             assert all(time_ms > ward.watermark_ms for time_ms, *_ in bed.waiting), "somebody sees too little"
             assert bed.advance(ward.watermark_ms, ward.lags_ms) == [], "told late"
             ward._schedule(bed)
-            kept = bed.snapshot() if in_full else None
+            kept = (bed.snapshot(), list(bed.sequences.items())) if in_full else None
             seen[name] = (encode(bed_state(bed)).decode(), kept, bed.remembered.snapshot())
         assert not ward._waiting, "something was told while somebody looked"
-        return {"beds": seen, "devices": dict(ward.devices), "clock": ward.clock_ms, "seq": ward.feed_seq}
+        return {
+            "beds": seen,
+            "devices": list(ward.devices.items()),
+            "clock": ward.clock_ms,
+            "seq": ward.feed_seq,
+        }
 
 
 @dataclass
@@ -195,6 +200,8 @@ class Trial:
         for change in changes[0]:
             if change.phase is Phase.START and self.chance.random() < 1 / 3:
                 self._acknowledge(change)
+        judged = [{name: asked(bed) for name, bed in side.intake.ward.beds.items()} for side in self.sides]
+        assert self.apart or judged[0] == judged[1], self._where("judged")
         one_said, other_said = (side.verdicts() for side in self.sides)
         assert one_said == other_said, self._where("said of a message")
         for side in self.sides:
@@ -225,7 +232,7 @@ class Trial:
         ward = self.followed.intake.ward
         base = self.base if self.chance.random() < 1 / 2 else None
         kept = read_again(ward.snapshot(base and base["clock_ms"]))
-        self.apart = self.chance.random() < 1 / 2
+        self.apart = self.chance.random() < 1 / 4
         for side in (self.followed,) if self.apart else self.sides:
             intake = type(side.intake).from_settings(side.intake.settings)
             intake.tally = side.intake.tally
@@ -236,6 +243,11 @@ class Trial:
 
     def _where(self, what: str) -> str:
         return f"seed {self.mail.number}, {(self.now_ms - START_MS) / 1000} s: another thing was {what}"
+
+
+def asked(bed: Bed) -> tuple[Any, ...]:
+    """What changes when a bed is judged: what is news is so at the same tick for both."""
+    return list(bed.dues_ms), bed.restless, bed.judged_again_ms
 
 
 def lived(number: int, minutes: float = MINUTES, sites: Sequence[tuple[str, ...]] = SITES) -> Trial:
