@@ -266,6 +266,7 @@ class Service:
                 await self._leave()
 
     async def _until_stopped(self) -> None:
+        self._ticks.due_s = self.machine.steady_s() + self._ticks.seconds  # the broker may greet us first
         while not self.stopping.is_set():
             await self.step(await self.connection.batch(self._pause_s()))
 
