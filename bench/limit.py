@@ -25,8 +25,9 @@ class Size:
     """How much is run: the whole, or as little as shows that it runs."""
 
     beds: int = 1_000
-    seconds: int = 15
-    rounds: int = 3
+    seconds: int = 30
+    """Longer than from one snapshot of ours to the next."""
+    rounds: int = 2
     flood_s: float = 8.0
     rates: tuple[int, ...] = latency.RATES
     burst_s: int = 6
