@@ -193,12 +193,12 @@ class Bed:
                 together = list[Waiting]()
                 while waited and waited[-1][0] < now_ms:
                     together.append(waited.pop())
-                if together:
-                    changes += self._live_through(together)
+                if together and self._live_through(together):
                     if lags_ms is not None:
                         lags_ms += [to_ms] * len(together)
-                else:  # something else happens at the same instant
-                    heapq.heappush(held, _held(waited.pop()))
+                else:  # something may be news, or happens at the same instant
+                    for each in together or [waited.pop()]:
+                        heapq.heappush(held, _held(each))
                 continue
             if now_ms > to_ms:
                 break
@@ -221,24 +221,19 @@ class Bed:
         self.waiting = [each for each in waiting if each[0] > to_ms]
         return waited
 
-    def _live_through(self, together: Sequence[Waiting]) -> list[Change]:
-        """Messages before anything else happens: topic by topic where none is news, or each for itself."""
+    def _live_through(self, together: Sequence[Waiting]) -> bool:
+        """Messages before anything else happens, topic by topic; whether none of them is news."""
         by_topic: dict[Steady, list[Waiting]] = {}
         for each in together:
             by_topic.setdefault(each[-1], []).append(each)
         one_each = len({steady.device for steady in by_topic}) == len(by_topic)
-        if one_each and self.calm and all(starmap(self._goes_on, by_topic.items())):
-            for some in sorted(by_topic.values(), key=_last):  # who was heard last is followed last
-                self._go_on(some)
-            self.chart.move_to(together[-1][0])
-            self._set_deadline()
-            return []
-        changes: list[Change] = []
-        for time_ms, _, _, seq, _, received_ms, figure, steady in together:
-            self.chart.move_to(time_ms)
-            reads = self._happen(steady.event(time_ms, seq, figure), changes)
-            changes += self._live(reads, max(time_ms, received_ms))
-        return changes
+        if not (one_each and self.calm and all(starmap(self._goes_on, by_topic.items()))):
+            return False
+        for some in sorted(by_topic.values(), key=_last):  # who was heard last is followed last
+            self._go_on(some)
+        self.chart.move_to(together[-1][0])
+        self._set_deadline()
+        return True
 
     def _goes_on(self, steady: Steady, some: Sequence[Waiting]) -> bool:
         """Whether these of one topic have no gap before or between them, and none of them is news."""

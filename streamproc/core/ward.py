@@ -156,6 +156,7 @@ class Ward:
         bed, start = self.beds[steady.bed], steady.start
         if not (
             bed.calm
+            and bed.steady.get(steady.order) is steady
             and seq == start.newest + 1
             and steady.lowest <= figure <= steady.highest
             and steady.newest_ms < time_ms < steady.until_ms

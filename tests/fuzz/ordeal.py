@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from streamproc.config import Settings, load
+from streamproc.core.events import MapSample
 from streamproc.core.ward import Ward
 from streamproc.shell.intake import Intake
 from streamproc.shell.journal import Message as Recorded
@@ -22,6 +23,7 @@ from streamproc.shell.packets import Delivery
 from streamproc.shell.service import from_outside
 from streamproc.wire import Decoder, Rejected, dead_letter, encode
 from streamproc.wire.alerting import BedState
+from streamproc.wire.alike import Alike, Said
 from streamproc.wire.announce import alert_event, bed_state
 
 from .hostile import BEDS, Hostile, Message
@@ -50,11 +52,34 @@ class Door:
 
     decoder: Decoder
     answers: Counter[str] = field(default_factory=Counter)
+    alike_read: int = 0
 
     def decode(self, topic: str, payload: bytes, received_ms: int, retained: bool = False) -> Any:
         said = self.decoder.decode(topic, payload, received_ms, retained)
         assert keeps_the_law(said), f"neither a fact of the contract nor a refusal: {said}"
         self.answers[type(said).__name__] += 1
+        return said
+
+    def alike(self, topic: str, payload: bytes) -> Any:
+        like = self.decoder.alike(topic, payload)
+        return None if like is None else Likeness(self, topic, like)
+
+
+@dataclass(slots=True)
+class Likeness:
+    """What is like a message that was read, with each answer held against the door's."""
+
+    door: Door
+    topic: str
+    like: Alike
+
+    def read(self, payload: bytes) -> Said | None:
+        said = self.like.read(payload)
+        if said is not None:
+            fact = self.door.decode(self.topic, payload, START_MS)
+            figure = fact.milli_mmhg if isinstance(fact, MapSample) else fact.volume_remaining_ml or 0.0
+            assert said == (fact.time_ms, fact.seq, figure)
+            self.door.alike_read += 1
         return said
 
 

@@ -18,7 +18,7 @@ from .law import FACTS, keeps_the_law
 from .ordeal import START_MS, Ordeal
 
 INPUTS, SEED = 50_000, 20_261_123
-RULES_MIN, PLAIN_MIN = 25, 10_000
+RULES_MIN, PLAIN_MIN, ALIKE_MIN = 25, 10_000, 50
 PAST_FAILURES = Path(__file__).with_name("past_failures.jsonl").read_text().splitlines()
 
 
@@ -34,6 +34,7 @@ def test_fifty_thousand_hostile_messages_are_answered_and_harm_nothing() -> None
     assert set(Taken) - tally.taken.keys() == set()
     assert {fact.__name__ for fact in FACTS} - ordeal.door.answers.keys() == set()
     assert len(ordeal.alarmed) >= RULES_MIN, sorted(ordeal.alarmed)
+    assert ordeal.door.alike_read >= ALIKE_MIN
 
 
 def test_both_ways_through_the_door_say_the_same_of_fifty_thousand_hostile_messages(
