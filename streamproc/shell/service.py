@@ -147,6 +147,8 @@ class Service:
     _told_refused: Counter[Reason] = field(default_factory=Counter)
     _told_missing: int = 0
     _program_from: int = 1
+    _journaled_ms: int = 0
+    """The clock of the last batch in the journal."""
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -249,6 +251,7 @@ class Service:
         async with SqliteJournal(path, self.machine.databases) as self.journal:
             await self._recover()
             self.keeper = Keeper(self.journal, self.settings.state, self.machine.steady_s)
+            self._journaled_ms = self.ward.clock_ms or 0
             self.watch.begin(self.intake.settings, self.ward.clock_ms)
             self.clock = clock_from(self.settings.clock.source, self.ward.clock_ms or 0, self.machine.wall_s)
             self.connection = self._new_connection()
@@ -300,6 +303,8 @@ class Service:
         else:
             told = self.watch.tell(now_ms, self.ward.clock_ms)
             if deliveries or told or self._ticks.due(self.machine.steady_s()):
+                if told:
+                    await self._journal_clock()
                 messages = [*told, *messages]
                 position = await self._commit(now_ms, messages)
                 self.connection.acknowledge(deliveries)
@@ -315,6 +320,11 @@ class Service:
         self._came_round()
         self._publish(now_ms)
 
+    async def _journal_clock(self) -> None:
+        """Make the last tick durable, if it announced nothing: what is dated by it must be dated so again."""
+        if self.ward.clock_ms is not None and self.ward.clock_ms > self._journaled_ms:
+            await self._commit(self.ward.clock_ms, [])
+
     async def _commit(self, now_ms: int, messages: Sequence[Message]) -> int:
         """Make a batch durable, and what was announced before it; its position."""
         started_s = self.machine.steady_s()
@@ -325,7 +335,7 @@ class Service:
         del self.outbox.unkept[: len(events)]  # not before: who asks meanwhile misses none
         ended_s = self.machine.steady_s()
         self.meters.commit.observe(ended_s - started_s)
-        self._ticks.due_s = ended_s + self._ticks.seconds
+        self._ticks.due_s, self._journaled_ms = ended_s + self._ticks.seconds, now_ms
         self._committed, self.outbox.numbered_seq = True, numbered_seq
         return position
 
@@ -601,6 +611,7 @@ class Service:
             self.connection.publish(self.topics.status, encode(self._beat("stopping")), retain=True)
             await self.connection.settled(GOODBYE_S)
         self._note_delivered()
+        await self._journal_clock()
         await self.journal.set_marks(self._marks(self.ward.feed_seq))
         if self.ward.clock_ms is not None:
             await self.keeper.finish(self.journal.position, self.ward.clock_ms, self._take_snapshot)
