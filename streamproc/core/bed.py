@@ -197,8 +197,7 @@ class Bed:
                     if lags_ms is not None:
                         lags_ms += [to_ms] * len(together)
                 else:  # something may be news, or happens at the same instant
-                    for each in together or [waited.pop()]:
-                        heapq.heappush(held, _held(each))
+                    self._hold_waiting(together or [waited.pop()])
                 continue
             if now_ms > to_ms:
                 break
@@ -267,9 +266,13 @@ class Bed:
             for steady in self.steady.values():
                 steady.expect(chart)
         if self.waiting and not (self.calm and all(map(_still_nothing_new, self.waiting))):
-            for each in self.waiting:
-                heapq.heappush(self.held, _held(each))
+            self._hold_waiting(self.waiting)
             self.waiting = []
+
+    def _hold_waiting(self, waiting: Sequence[Waiting]) -> None:
+        """These wait for others no more: each is due at its own instant."""
+        for each in waiting:
+            heapq.heappush(self.held, _held(each))
 
     def _live(self, reads: int, received_ms: int) -> list[Change]:
         """Once all events of an instant are in: judge, if there is news to anybody."""

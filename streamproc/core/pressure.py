@@ -93,13 +93,14 @@ class Pressure:
     arterial_until_ms: int = -1
     goes_on_until_ms: int = -1
     """Before this the line is neither lost nor without a value, even if nothing more comes."""
-    _goes_on_ms: int = field(init=False)
+    goes_on_ms: int = field(init=False)
+    """So long after a sample the line goes on by it."""
 
     def __post_init__(self) -> None:
         terms = self.terms
         self.trend = Trend(terms.map_retention_ms, terms.map_low_milli, terms.map_high_milli)
         self.artefacts = Trend(terms.artefact_window_ms, 0, 1, Of.MONITOR)
-        self._goes_on_ms = min(terms.map_hold_arterial_ms, terms.map_lost_ms)
+        self.goes_on_ms = min(terms.map_hold_arterial_ms, terms.map_lost_ms)
 
     def take(self, sample: MapSample, now_ms: int) -> bool:
         """Enter a sample where it belongs: window, memory of cuff readings, or artefact share; True if it is
@@ -117,7 +118,7 @@ class Pressure:
         if sample.source is ARTERIAL:
             hold_ms = terms.map_hold_arterial_ms
             self.arterial_until_ms = max(self.arterial_until_ms, time_ms + hold_ms)
-            self.goes_on_until_ms = max(self.goes_on_until_ms, time_ms + self._goes_on_ms)
+            self.goes_on_until_ms = max(self.goes_on_until_ms, time_ms + self.goes_on_ms)
         else:
             self.last_cuff = sample
             hold_ms = terms.map_hold_cuff_ms
@@ -151,7 +152,7 @@ class Pressure:
         """What `take` comes to for an ordinary sample."""
         time_ms, hold_ms = sample.time_ms, self.terms.map_hold_arterial_ms
         self.newest_ms = time_ms
-        self.arterial_until_ms, self.goes_on_until_ms = time_ms + hold_ms, time_ms + self._goes_on_ms
+        self.arterial_until_ms, self.goes_on_until_ms = time_ms + hold_ms, time_ms + self.goes_on_ms
         self.cadence.heard(time_ms, hold_ms)
         self.artefacts.add(time_ms, 0, self.terms.artefact_window_ms, sample)
         self.trend.add(time_ms, sample.milli_mmhg, hold_ms, sample)
@@ -190,7 +191,7 @@ class Pressure:
             return unknown("MAP silence", "no MAP was ever heard", firm_ms=at_ms, saw=LAST_MAP)
         due_ms, silent = last_ms + limit_ms, at_ms >= last_ms + limit_ms
         # a quicker cadence shortens no limit further than to `map_lost_ms`, which is no less either
-        firm_ms = at_ms if silent or limit_ms < self._goes_on_ms else NEVER
+        firm_ms = at_ms if silent or limit_ms < self.goes_on_ms else NEVER
         return found(
             "MAP silence",
             silent,

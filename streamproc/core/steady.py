@@ -111,8 +111,10 @@ class Steady:
         like = self.like
         if isinstance(like, MapSample):
             trend = chart.pressure.trend
-            goes_on = chart.pressure.source is ARTERIAL and like.source is ARTERIAL and like.valid
-            self.lowest, self.highest = (trend.lowest, trend.highest) if goes_on else (inf, -inf)
+            if chart.pressure.source is ARTERIAL and like.source is ARTERIAL and like.valid:
+                self.lowest, self.highest = trend.lowest, trend.highest
+            else:
+                self.close()
             return
         channel = chart.infusions.channels.get(like.channel)
         if channel is None or channel.lost or not _repeats(like, channel.status):
@@ -123,9 +125,8 @@ class Steady:
 
 def steady_after(event: MapSample | PumpStatus, start: Start, chart: Chart) -> Steady:
     """What says nothing new after an event that the bed has just taken in."""
-    terms = chart.terms
     line = isinstance(event, MapSample)
-    gap_ms = min(terms.map_hold_arterial_ms, terms.map_lost_ms) if line else terms.pump_lost_ms
+    gap_ms = chart.pressure.goes_on_ms if line else chart.terms.pump_lost_ms
     steady = Steady(event.bed, event, start, gap_ms, event.order, event.device)
     steady.went_on(event.time_ms)
     steady.expect(chart)
