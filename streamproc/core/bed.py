@@ -79,6 +79,12 @@ def kinds_of(rules: tuple[Rule, ...]) -> Mapping[str, Kind]:
     return {rule.id: rule.kind for rule in rules}
 
 
+@lru_cache(maxsize=4)
+def by_name(rules: tuple[Rule, ...]) -> Mapping[str, Rule]:
+    """These rules by their names; one for all beds."""
+    return {rule.id: rule for rule in rules}
+
+
 @dataclass(slots=True)
 class Bed:
     """A bed of the ward. `chart.now_ms` is the instant up to which it has been judged."""
@@ -87,6 +93,8 @@ class Bed:
     rules: Sequence[Rule]
     chart: Chart
     readers: Readers
+    named: Mapping[str, Rule]
+    """The rules by their names."""
     held: list[Held] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     """Messages that say nothing new, in the order of their receipt."""
@@ -114,7 +122,8 @@ class Bed:
     @classmethod
     def new(cls, name: str, rules: Sequence[Rule], terms: Terms, now_ms: int) -> Bed:
         """A bed of which nothing is known yet."""
-        bed = cls(name, rules, Chart(terms, name, now_ms), readers_of(tuple(rule.reads for rule in rules)))
+        readers = readers_of(tuple(rule.reads for rule in rules))
+        bed = cls(name, rules, Chart(terms, name, now_ms), readers, by_name(tuple(rules)))
         bed.alerts = {rule.id: Alert() for rule in rules}
         bed._open_chart(bed.chart)
         return bed
@@ -391,10 +400,9 @@ class Bed:
 
     def open_alert(self, alert_id: str) -> tuple[Rule, Alert] | None:
         """The alert of this name and its rule, while it is open."""
-        for rule in self.rules:
-            alert = self.alerts[rule.id]
-            if alert.open and alert.alert_id == alert_id:
-                return rule, alert
+        for name, alert in self.chart.open_alerts.items():
+            if alert.alert_id == alert_id:
+                return self.named[name], alert
         return None
 
     def _judge(self, reads: int, received_ms: int) -> list[Change]:
@@ -447,6 +455,8 @@ class Bed:
     def _announce(
         self, rule: Rule, alert: Alert, phase: Phase, received_ms: int, reason: str | None = None
     ) -> Change:
+        if phase is Phase.START or phase is Phase.END:
+            self.chart.note_open_alerts()
         alert.event_seq += 1
         assert alert.priority is not None
         wording = rule.word(self.chart, alert)
@@ -494,6 +504,7 @@ class Bed:
         """Take over what `snapshot` gave; a rule that is new since then starts quiet."""
         self.chart.restore(kept["chart"])
         restore_all(self.alerts, kept["alerts"])
+        self.chart.note_open_alerts()
         self.held = [(*entry[:6], event_of(entry[6:])) for entry in kept["held"]]
         self.sequences = {device: (boot, seq) for device, (boot, seq) in kept["sequences"].items()}
         self.gap_messages = kept["gap_messages"]

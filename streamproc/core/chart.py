@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from streamproc.core.alert import QUIET, Alert, Kind
+from streamproc.core.alert import Alert, Kind
 from streamproc.core.course import Course
 from streamproc.core.dose import NANO, SENTENCES, Dose, exact
 from streamproc.core.events import (
@@ -132,6 +132,8 @@ class Chart:
     unwatched: Unwatched | None = None
     last_heard_ms: int = 0
     alerts: dict[str, Alert] = field(default_factory=dict)
+    open_alerts: dict[str, Alert] = field(default_factory=dict)
+    """Those of them that are open, in the same order: few, where `alerts` are many."""
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     spells: dict[str, int] = field(default_factory=dict)
     opened: Opening | None = None
@@ -273,6 +275,10 @@ class Chart:
         if self.heard_ms is None:
             self.heard_ms = time_ms
         return doubted | Reads.PRESENCE
+
+    def note_open_alerts(self) -> None:
+        """See anew which alerts are open: one has started or ended."""
+        self.open_alerts = {rule: alert for rule, alert in self.alerts.items() if alert.open}
 
     # what it tells
 
@@ -602,7 +608,7 @@ class Chart:
 
     def is_open(self, rule: str) -> bool:
         """Whether a rule's alert is open; a rule that is off has none."""
-        return rule in self.alerts and self.alerts[rule].open
+        return rule in self.open_alerts
 
     def open_within(self, rule: str, for_ms: int) -> Finding:
         """Whether a rule's alert is open, or was in the last `for_ms`; a rule that is off never was."""
@@ -634,8 +640,7 @@ class Chart:
 
     def open_alarms(self) -> list[str]:
         """The rules of open alerts that are physiological or technical, in the order of their names."""
-        woken = [(rule, alert) for rule, alert in self.alerts.items() if alert.stage is not QUIET]
-        return sorted([r for r, alert in woken if alert.open and self.kinds[r] is not Kind.ADVISORY])
+        return sorted([rule for rule in self.open_alerts if self.kinds[rule] is not Kind.ADVISORY])
 
     def alert(self, rule: str) -> Alert:
         """A rule's alert on this bed, whatever its stage."""

@@ -19,7 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from streamproc import __version__
-from streamproc.core.alert import QUIET, Priority
+from streamproc.core.alert import Priority
 from streamproc.core.bed import Bed
 from streamproc.core.change import Change
 from streamproc.core.dose import NANO
@@ -271,9 +271,8 @@ def _alerts(watched: Watched) -> Iterator[Metric | None]:
             unit = name.partition("/")[0] if name in ward.roster else OTHER_BED
             if (unit, Priority.HIGH.value) not in active:
                 active |= {(unit, priority.value): 0 for priority in Priority}
-            woken = [alert for alert in bed.alerts.values() if alert.stage is not QUIET]
-            for alert in woken:
-                if alert.priority is not None and alert.open:
+            for alert in bed.chart.open_alerts.values():
+                if alert.priority is not None:
                     active[unit, alert.priority.value] += 1
     rows = [(row, float(number)) for row, number in sorted(active.items())]
     yield _gauge("alerts_active", "Open alerts", ["unit", "priority"], rows)

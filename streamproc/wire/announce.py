@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from streamproc.core.alert import QUIET
+from streamproc.core.alert import Alert
 from streamproc.core.bed import Bed
 from streamproc.core.change import Change
 from streamproc.core.chart import Chart, why_unknown
@@ -19,6 +19,7 @@ from streamproc.core.evidence import NOTHING_SEEN, ChannelEvidence, Noticed, See
 from streamproc.core.evidence import Evidence as CoreEvidence
 from streamproc.core.finding import Clause, Figure, Finding, State
 from streamproc.core.observations import Reading
+from streamproc.core.rule import Rule
 from streamproc.core.samples import SampleId
 from streamproc.core.sight import Sight
 from streamproc.wire import alerting
@@ -290,10 +291,9 @@ def _window(chart: Chart, seconds: int) -> alerting.WindowState:
 
 def _weaning(bed: Bed) -> alerting.WeaningState | None:
     """WEAN-READY's own finding, clause by clause; None where the site has the rule off."""
-    judging = [rule for rule in bed.rules if rule.id == "WEAN-READY"]
-    if not judging:
+    rule = bed.named.get("WEAN-READY")
+    if rule is None:
         return None
-    (rule,) = judging
     finding = rule.judge(bed.chart).levels[0].when
     lower = rule.word(bed.chart, bed.alerts[rule.id]).proposal if finding.met else None
     asked = finding.asked()
@@ -349,16 +349,16 @@ def _channels(chart: Chart) -> list[alerting.ChannelState]:
 
 
 def _open_alerts(bed: Bed) -> list[alerting.OpenAlert]:
-    return [
-        OpenAlert(
-            alert_id=alert.alert_id,
-            rule=rule.id,
-            kind=worded(rule.kind),
-            priority=worded(alert.priority),
-            state=worded(alert.state),
-            text=rule.word(bed.chart, alert).text,
-            onset=rfc3339(alert.onset_ms),
-        )
-        for rule, alert in zip(bed.rules, bed.alerts.values(), strict=True)
-        if alert.stage is not QUIET and alert.open and alert.priority is not None
-    ]
+    return [_open_alert(bed, bed.named[name], alert) for name, alert in bed.chart.open_alerts.items()]
+
+
+def _open_alert(bed: Bed, rule: Rule, alert: Alert) -> alerting.OpenAlert:
+    return OpenAlert(
+        alert_id=alert.alert_id,
+        rule=rule.id,
+        kind=worded(rule.kind),
+        priority=worded(alert.priority),
+        state=worded(alert.state),
+        text=rule.word(bed.chart, alert).text,
+        onset=rfc3339(alert.onset_ms),
+    )

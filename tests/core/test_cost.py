@@ -170,7 +170,7 @@ def test_a_message_costs_the_same_whatever_the_number_of_beds() -> None:
 def bytes_of_a_bed(ward: Ward) -> int:
     """All that the first bed holds and no other does."""
     bed, *_ = ward.beds.values()
-    return bytes_of([bed], [ward.rules, ward.terms, bed.readers, bed.chart.kinds, bed.name])
+    return bytes_of([bed], [ward.rules, ward.terms, bed.readers, bed.chart.kinds, bed.named, bed.name])
 
 
 def test_a_bed_is_small() -> None:
