@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from itertools import starmap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamproc.core.alert import Alert, AlertState, Kind, Phase, kept_of_all, restore_all
 from streamproc.core.change import Change
@@ -36,6 +36,9 @@ from streamproc.core.rule import Rule, Wording
 from streamproc.core.samples import completed as complete_trend
 from streamproc.core.steady import Steady, Waiting, steady_after
 from streamproc.core.terms import Terms
+
+if TYPE_CHECKING:
+    from streamproc.core.ward import Heard
 
 MOST_DEVICES = 64
 """Devices of one bed whose sequence is followed; the one silent longest is given up first."""
@@ -157,14 +160,15 @@ class Bed:
         """How many messages wait for their time, or for others."""
         return len(self.held) + len(self.waiting)
 
-    def wait(self, steady: Steady, time_ms: int, seq: int, figure: float, received_ms: int) -> None:
-        """Keep a message that says nothing new until others have come, or somebody looks."""
-        self.arrivals += 1
-        arrival = self.arrivals
-        self.waiting.append((time_ms, steady.order, steady.device, seq, arrival, received_ms, figure, steady))
+    def wait(self, steady: Steady, time_ms: int, seq: int, figure: float, received_ms: int) -> int:
+        """Keep a message that says nothing new until others have come, or somebody looks; how many wait."""
+        self.arrivals = arrival = self.arrivals + 1
+        waiting = self.waiting
+        waiting.append((time_ms, steady.order, steady.device, seq, arrival, received_ms, figure, steady))
         steady.newest_ms, steady.until_ms = time_ms, time_ms + steady.gap_ms
+        return len(waiting)
 
-    def expect(self, event: MapSample | PumpStatus) -> Steady | None:
+    def expect(self, event: MapSample | PumpStatus, heard: Heard) -> Steady | None:
         """What says nothing new after an event that was taken in; None of a device that does not number."""
         start = self.remembered.starts.get((event.device, event.boot or ""))
         if start is None:
@@ -176,7 +180,7 @@ class Bed:
             for each in self.steady.values():
                 each.close()
             self.steady.clear()
-        steady = self.steady[order] = steady_after(event, start, self.chart)
+        steady = self.steady[order] = steady_after(event, start, heard, self)
         return steady
 
     def take_late(self, event: Telemetry) -> None:
@@ -271,9 +275,11 @@ class Bed:
         """After judging: which messages say nothing new now; of those that wait, what may be news is held."""
         chart = self.chart
         self.calm = not self.restless and not chart.word_awaited and chart.stay_heard_ms is not None
-        if self.calm:
-            for steady in self.steady.values():
+        for steady in self.steady.values():
+            if self.calm:
                 steady.expect(chart)
+            else:
+                steady.close()
         if self.waiting and not (self.calm and all(map(_still_nothing_new, self.waiting))):
             self._hold_waiting(self.waiting)
             self.waiting = []

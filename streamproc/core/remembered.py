@@ -1,6 +1,6 @@
 """The messages of one bed that may come again: what comes twice counts once.
 
-Of each start of a device its numbers in order, in columns: a minute of 1 Hz takes some 2 KB.
+Of each start of a device its numbers in order, in one column: a minute of 1 Hz takes some 2 KB.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from streamproc.core.samples import column_of, written
 NONE_YET = -1
 GIVEN_UP = 1 << 62
 """No number comes next to this: who still knows the start of a device must find it anew."""
+SPARED_MS = 12_000
+"""What is too old to come again is forgotten so much later: not one message at a time."""
+EACH = 3
+"""A message takes so many places in its start's column: its number, its time, and its digest."""
 LOOKED_AT = 2
 """Starts that are looked at when one more begins, whether all of theirs is forgotten: none stays for ever."""
 
@@ -39,36 +43,53 @@ class Start:
     """One start of a device: the numbers that it gave, each with its message's time and digest."""
 
     newest: int = NONE_YET
-    seqs: array[int] = field(default_factory=lambda: array("q"))
-    times: array[int] = field(default_factory=lambda: array("q"))
-    digests: array[int] = field(default_factory=lambda: array("Q"))
+    seen: array[int] = field(default_factory=lambda: array("q"))
+    """Number, time and digest of each message, in the order of their numbers."""
+
+    def __len__(self) -> int:
+        return len(self.seen) // EACH
+
+    @property
+    def newest_ms(self) -> int:
+        """The latest time that is remembered; one of them is."""
+        return max(self.seen[1::EACH])
 
     def find(self, seq: int) -> tuple[int, int] | None:
         """The time and digest of the message of this number, if it is remembered."""
-        place = bisect_left(self.seqs, seq)
-        if place == len(self.seqs) or self.seqs[place] != seq:
+        at, seen = self._place(seq), self.seen
+        if at == len(seen) or seen[at] != seq:
             return None
-        return self.times[place], self.digests[place]
+        return seen[at + 1], seen[at + 2]
+
+    def _place(self, seq: int) -> int:
+        """Where this number stands, or would."""
+        return EACH * bisect_left(range(len(self)), seq, key=lambda place: self.seen[EACH * place])
 
     def put(self, seq: int, time_ms: int, digest: int) -> int:
         """Remember a message at the place of its number; how many more are remembered now."""
         if seq > self.newest:
             self.newest = seq
-            self.seqs.append(seq)
-            self.times.append(time_ms)
-            self.digests.append(digest)
+            self.seen.extend((seq, time_ms, digest))
             return 1
-        place = bisect_left(self.seqs, seq)
-        if self.seqs[place] == seq:  # there is one: the newest is never forgotten before the others
-            self.times[place], self.digests[place] = time_ms, digest
+        at, seen = self._place(seq), self.seen
+        told = array("q", (seq, time_ms, digest))
+        if seen[at] == seq:  # there is one: the newest is never forgotten before the others
+            seen[at : at + EACH] = told
             return 0
-        for column, each in ((self.seqs, seq), (self.times, time_ms), (self.digests, digest)):
-            column.insert(place, each)
+        seen[at:at] = told
         return 1
+
+    def forget_before(self, oldest_ms: int) -> int:
+        """Forget the first messages that are older; how many they were."""
+        seen, end = self.seen, 0
+        while seen[end + 1] < oldest_ms:
+            end += EACH
+        del seen[:end]
+        return end // EACH
 
     def drop_first(self) -> None:
         """Forget the message of the least number."""
-        del self.seqs[0], self.times[0], self.digests[0]
+        del self.seen[:EACH]
 
 
 @dataclass(slots=True)
@@ -111,10 +132,8 @@ class Remembered:
     def put(self, start: Start, seq: int, time_ms: int, digest: int, oldest_ms: int, most: int) -> None:
         """Remember a message of a start that is known."""
         self.count += start.put(seq, time_ms, digest)
-        seqs, times, digests = start.seqs, start.times, start.digests
-        while times[0] < oldest_ms:
-            del seqs[0], times[0], digests[0]
-            self.count -= 1
+        if start.seen[1] < oldest_ms - SPARED_MS:
+            self.count -= start.forget_before(oldest_ms)
         if self.count > most:
             self._give_up_first(start)
 
@@ -137,17 +156,17 @@ class Remembered:
         """Starts that nothing can come again of make room; one that lives on goes behind the others."""
         for key in list(self.starts)[:LOOKED_AT]:
             start = self.starts.pop(key)
-            if start.times and max(start.times) >= oldest_ms:
+            if len(start) and start.newest_ms >= oldest_ms:
                 self.starts[key] = start
             else:
-                self.count -= len(start.seqs)
+                self.count -= len(start)
                 start.newest = GIVEN_UP
 
     def _give_up_first(self, start: Start) -> None:
         """The start that goes on gives up its first message; if this is its only one, the oldest does."""
-        if len(start.seqs) == 1:
+        if len(start) == 1:
             key, start = next(iter(self.starts.items()))
-            if len(start.seqs) == 1:
+            if len(start) == 1:
                 del self.starts[key]
                 start.newest = GIVEN_UP
         start.drop_first()
@@ -156,18 +175,15 @@ class Remembered:
     def snapshot(self) -> dict[str, Any]:
         """All state as plain values, each column as its bytes."""
         return {
-            "starts": [
-                [*key, each.newest, written(each.seqs[:]), written(each.times[:]), written(each.digests[:])]
-                for key, each in self.starts.items()
-            ],
+            "starts": [[*key, each.newest, written(each.seen[:])] for key, each in self.starts.items()],
             "unnumbered": [[*identity, time_ms] for identity, time_ms in self.unnumbered.items()],
         }
 
     def restore(self, kept: dict[str, Any]) -> None:
         """Take over what `snapshot` gave."""
         self.starts = {
-            (device, boot): Start(newest, *map(column_of, "qqQ", columns))
-            for device, boot, newest, *columns in kept["starts"]
+            (device, boot): Start(newest, column_of("q", seen))
+            for device, boot, newest, seen in kept["starts"]
         }
         self.unnumbered = {tuple(identity): time_ms for *identity, time_ms in kept["unnumbered"]}
-        self.count = len(self.unnumbered) + sum(len(start.seqs) for start in self.starts.values())
+        self.count = len(self.unnumbered) + sum(map(len, self.starts.values()))

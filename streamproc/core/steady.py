@@ -17,7 +17,9 @@ from streamproc.core.pressure import ARTERIAL
 from streamproc.core.remembered import Start
 
 if TYPE_CHECKING:
+    from streamproc.core.bed import Bed
     from streamproc.core.chart import Chart
+    from streamproc.core.ward import Heard
 
 Waiting = tuple[int, str, str, int, int, int, float, "Steady"]
 """A message that says nothing new: the first six as of an event that is held, then its figure."""
@@ -30,9 +32,10 @@ class Steady:
     The figure is a pressure in thousandths of a mmHg or the volume left in mL; between `lowest` and `highest`
     it is no news."""
 
-    bed: str
+    bed: Bed
     like: MapSample | PumpStatus
     start: Start
+    heard: Heard
     gap_ms: int
     """How far the next message may be from the one before."""
     order: str
@@ -123,13 +126,14 @@ class Steady:
             self.lowest, self.highest = _volumes(channel)
 
 
-def steady_after(event: MapSample | PumpStatus, start: Start, chart: Chart) -> Steady:
+def steady_after(event: MapSample | PumpStatus, start: Start, heard: Heard, bed: Bed) -> Steady:
     """What says nothing new after an event that the bed has just taken in."""
-    line = isinstance(event, MapSample)
+    line, chart = isinstance(event, MapSample), bed.chart
     gap_ms = chart.pressure.goes_on_ms if line else chart.terms.pump_lost_ms
-    steady = Steady(event.bed, event, start, gap_ms, event.order, event.device)
+    steady = Steady(bed, event, start, heard, gap_ms, event.order, event.device)
     steady.went_on(event.time_ms)
-    steady.expect(chart)
+    if bed.calm:
+        steady.expect(chart)
     return steady
 
 

@@ -34,10 +34,18 @@ from streamproc.core.rule import Rule
 from streamproc.core.steady import Steady
 from streamproc.core.terms import Terms
 
-SNAPSHOT_VERSION = 8
+SNAPSHOT_VERSION = 9
 
-MOST_DEVICES = 20_000
-"""Devices whose bed is remembered; the one silent longest is given up first."""
+MOST_DEVICES, GIVEN_UP_AT_ONCE = 20_000, 2_000
+"""Devices whose bed is remembered; of one more, so many that are silent longest are given up."""
+
+
+@dataclass(slots=True)
+class Heard:
+    """Where a device was heard last, and when."""
+
+    bed: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ class Ward:
     feed_seq: int = 0
     lags_ms: list[int] = field(default_factory=list)
     """Event times of what was lived through since somebody emptied this."""
-    devices: dict[str, tuple[str, int]] = field(default_factory=dict)
+    devices: dict[str, Heard] = field(default_factory=dict)
     _due: list[tuple[int, str]] = field(default_factory=list)
     _waiting: list[Change] = field(default_factory=list)
     _late: dict[str, int] = field(default_factory=dict)
@@ -75,6 +83,8 @@ class Ward:
     _judged_ms: int = -NEVER
     """Beds were judged up to here under another hold-back: event time never goes back."""
 
+    _passed_ms: int = NEVER
+    """The watermark of the last tick."""
     _most_behind_ms: int = field(init=False)
     _most_ahead_ms: int = field(init=False)
     """A message's time is so far from its receipt at most, before anything is said of it."""
@@ -107,6 +117,7 @@ class Ward:
         self.clock_ms = now_ms
         changes, self._waiting = self._waiting, []
         watermark_ms, due = self.watermark_ms, self._due
+        self._passed_ms = watermark_ms
         while due and due[0][0] <= watermark_ms:
             due_ms, name = heapq.heappop(due)
             bed = self.beds[name]
@@ -147,30 +158,27 @@ class Ward:
 
     def expect(self, event: MapSample | PumpStatus) -> Steady | None:
         """What says nothing new after a message that was accepted; None of a device that does not number."""
-        return self.beds[event.bed].expect(event)
+        return self.beds[event.bed].expect(event, self.devices[event.device])
 
     def follow(
         self, steady: Steady, time_ms: int, seq: int, figure: float, received_ms: int, digest: int
     ) -> bool:
         """Accept a message that says nothing new; False where it is to be offered like any other."""
-        bed, start = self.beds[steady.bed], steady.start
+        bed, heard, limits = steady.bed, steady.heard, self.limits
         if not (
-            bed.calm
-            and bed.steady.get(steady.order) is steady
-            and seq == start.newest + 1
-            and steady.lowest <= figure <= steady.highest
+            steady.lowest <= figure <= steady.highest
+            and seq == steady.start.newest + 1
             and steady.newest_ms < time_ms < steady.until_ms
-            and time_ms > self.watermark_ms
+            and time_ms > self._passed_ms
             and self._most_behind_ms <= time_ms - received_ms <= self._most_ahead_ms
-            and len(bed.waiting) + len(bed.held) < self.limits.held_messages
+            and heard.bed == bed.name
+            and len(bed.waiting) + len(bed.held) < limits.held_messages
         ):
             return False
-        limits = self.limits
         oldest_ms, most = received_ms - limits.lateness_ms, limits.remembered_messages
-        bed.remembered.put(start, seq, time_ms, digest, oldest_ms, most)
-        self._doubt_identity(bed.name, steady.device, received_ms)
-        bed.wait(steady, time_ms, seq, figure, received_ms)
-        if len(bed.waiting) in (1, MOST_WAITING):
+        bed.remembered.put(steady.start, seq, time_ms, digest, oldest_ms, most)
+        heard.at_ms = received_ms
+        if bed.wait(steady, time_ms, seq, figure, received_ms) in (1, MOST_WAITING):
             self._schedule(bed)
         return True
 
@@ -272,17 +280,23 @@ class Ward:
 
     def _doubt_identity(self, bed: str, device: str, received_ms: int) -> None:
         """One device serial on two beds at the same time: one of them is not what it says."""
-        last = self.devices.pop(device, None)
-        self.devices[device] = (bed, received_ms)
-        if last is None:
-            if len(self.devices) > MOST_DEVICES:
-                del self.devices[next(iter(self.devices))]
+        heard = self.devices.get(device)
+        if heard is None:
+            if len(self.devices) >= MOST_DEVICES:
+                self._give_up_devices()
+            self.devices[device] = Heard(bed, received_ms)
             return
-        last_bed, last_ms = last
+        last_bed, last_ms = heard.bed, heard.at_ms
+        heard.bed, heard.at_ms = bed, received_ms
         if last_bed == bed or received_ms - last_ms > self.terms.identity_window_ms:
             return
         for each, other in ((bed, last_bed), (last_bed, bed)):
             self.doubt(each, device, Doubt.IDENTITY, f"{device} is also at {other}", received_ms)
+
+    def _give_up_devices(self) -> None:
+        """Those that are silent longest; who still knows where one was heard is to ask anew."""
+        for device in sorted(self.devices, key=lambda name: self.devices[name].at_ms)[:GIVEN_UP_AT_ONCE]:
+            self.devices.pop(device).bed = ""
 
     @property
     def gap_messages(self) -> int:
@@ -394,7 +408,7 @@ class Ward:
             "clock_ms": self.clock_ms,
             "judged_ms": None if self.clock_ms is None else self.watermark_ms,
             "feed_seq": self.feed_seq,
-            "devices": {device: list(last) for device, last in self.devices.items()},
+            "devices": {device: [last.bed, last.at_ms] for device, last in self.devices.items()},
             "beds": {name: bed.snapshot(newer_than_ms) for name, bed in self.beds.items()},
             "remembered": {name: bed.remembered.snapshot() for name, bed in self.beds.items()},
         }
@@ -413,7 +427,7 @@ class Ward:
         self.clock_ms, self.feed_seq = kept["clock_ms"], kept["feed_seq"]
         if kept["judged_ms"] is not None:
             self._judged_ms = kept["judged_ms"]
-        self.devices = {device: (bed, at_ms) for device, (bed, at_ms) in kept["devices"].items()}
+        self.devices = {device: Heard(*last) for device, last in kept["devices"].items()}
         for name, entry in kept["beds"].items():
             bed = self._bed(name)
             if base is not None and name in base:

@@ -147,8 +147,8 @@ class Intake:
         for number, message in enumerate(messages):
             topic, payload = message.topic, message.payload
             known = self.known.get(topic)
-            if known is not None and not message.retained and (said := known.alike.read(payload)) is not None:
-                device = known.steady.device
+            if known is not None and not message.retained and (said := known[0].read(payload)) is not None:
+                device = known[1].device
                 readable.append((said[0], topic, device, said[1], payload, number, message, (known, said)))
             elif own.is_own(topic):
                 if topic != own.UNWATCHED:
@@ -157,12 +157,13 @@ class Intake:
                 self._read(message, number, received_ms, readable)
         if len(readable) > 1:
             readable.sort()
-        for entry in readable:
-            message, what = entry[6], entry[7]
-            if isinstance(what, tuple):
-                self._follow(*what, message, received_ms)
-            else:
+        followed: list[str] = []
+        for *_, message, what in readable:
+            if not isinstance(what, tuple):
                 self._offer(what, message, received_ms)
+            elif self._follow(*what, message, received_ms):
+                followed.append(what[0].kind)
+        self.tally.count_accepted(followed)
 
     def _read(self, message: Recorded, number: int, received_ms: int, readable: list[Readable]) -> None:
         decoded = self.decoder.decode(message.topic, message.payload, received_ms, message.retained)
@@ -190,18 +191,18 @@ class Intake:
             wrong = f"{message.topic} at {rfc3339(now_ms)} was written by another version of this program"
             raise ForeignMessage(f"{wrong}: {error}") from None
 
-    def _follow(self, known: Known, said: Said, message: Recorded, received_ms: int) -> None:
-        """A message that is like one that is known; one that may be news goes the way of all others."""
-        time_ms, seq, figure = said
-        fingerprint = digest(message.payload)
-        if self.ward.follow(known.steady, time_ms, seq, figure, received_ms, fingerprint):
-            self.tally.count(known.kind, Taken.ACCEPTED)
-            return
-        event = known.steady.event(time_ms, seq, figure)
+    def _follow(self, known: Known, said: Said, message: Recorded, received_ms: int) -> bool:
+        """A message that is like one that is known: True where it says nothing new, and is yet to be counted;
+        one that may be news goes the way of all others."""
+        (time_ms, seq, figure), fingerprint, steady = said, digest(message.payload), known[1]
+        if self.ward.follow(steady, time_ms, seq, figure, received_ms, fingerprint):
+            return True
+        event = steady.event(time_ms, seq, figure)
         verdict = self.ward.offer(event, received_ms, fingerprint)
         if verdict is Taken.ACCEPTED:
-            known.steady.went_on(time_ms)
+            steady.went_on(time_ms)
         self._count(verdict, event, message, received_ms)
+        return False
 
     def _offer(self, event: BedEvent | Acknowledged, message: Recorded, received_ms: int) -> None:
         verdict = self.ward.offer(event, received_ms, digest(message.payload))

@@ -7,6 +7,7 @@ received and once with its verdict, in one step.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from streamproc.core.reason import Reason
@@ -31,6 +32,12 @@ class Tally:
             self.rejected[verdict] += 1
         else:
             self.taken[verdict] += 1
+
+    def count_accepted(self, kinds: Sequence[str]) -> None:
+        """Messages that were accepted, each by what it was."""
+        if kinds:
+            self.received.update(kinds)
+            self.taken[Taken.ACCEPTED] += len(kinds)
 
     @property
     def accounted(self) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from zlib import adler32, crc32
 
 
 def digest(payload: bytes) -> int:
-    """Eight bytes of BLAKE2b as a whole number: the same on every machine and in every run."""
-    return int.from_bytes(blake2b(payload, digest_size=8).digest(), "big")
+    """CRC-32 and Adler-32 in 63 bits: the same on every machine and in every run.
+
+    Payloads of one length whose differences all lie within 32 bits, as of a digit, never have the same."""
+    return crc32(payload) << 31 | adler32(payload) >> 1

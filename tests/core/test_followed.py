@@ -84,11 +84,10 @@ class Following(Intake):
 
     waited: ClassVar[int] = 0
 
-    def _follow(self, known: Known, said: Said, message: Message, received_ms: int) -> None:
-        bed = self.ward.beds[known.steady.bed]
-        before = len(bed.waiting)
-        super()._follow(known, said, message, received_ms)
-        Following.waited += len(bed.waiting) > before
+    def _follow(self, known: Known, said: Said, message: Message, received_ms: int) -> bool:
+        followed = super()._follow(known, said, message, received_ms)
+        Following.waited += followed
+        return followed
 
 
 @dataclass

@@ -7,7 +7,7 @@ from read_again import read_again
 
 from streamproc.core.events import MapSample, MapSource
 from streamproc.core.reason import Reason
-from streamproc.core.remembered import Remembered, Taken
+from streamproc.core.remembered import SPARED_MS, Remembered, Taken
 
 NOW_MS = 1_790_000_000_000
 LATENESS_MS = 60_000
@@ -87,7 +87,7 @@ def test_a_message_without_number_is_known_where_numbered_ones_fill_the_limit(st
     for number in range(3):
         keep(known, sample(None, NOW_MS + number))
         assert check(known, sample(None, NOW_MS + number)) is Taken.DUPLICATE
-        assert known.count == MOST == sum(len(each.seqs) for each in known.starts.values()) + 1
+        assert known.count == MOST == sum(map(len, known.starts.values())) + 1
     again = [check(known, sample(number, boot=f"b{number % starts}")) for number in range(MOST)]
     assert again.count(Taken.DUPLICATE) == MOST - 1
 
@@ -125,12 +125,13 @@ def test_the_newest_number_again_is_no_second_one() -> None:
     assert (known.count, check(known, sample(7), 2)) == (1, Taken.DUPLICATE)
 
 
-def test_what_is_too_old_is_forgotten_one_by_one_and_the_rest_is_known() -> None:
-    known = Remembered()
-    for seq in (1, 2, 3):
-        keep(known, sample(seq, NOW_MS + seq), digest=seq)
-    last = sample(4, NOW_MS + LATENESS_MS + 3)
-    keep(known, last, digest=4)
-    assert known.count == 2
-    for seq in (3, 4):
-        assert check(known, sample(seq, last.time_ms), digest=seq) is Taken.DUPLICATE
+@pytest.mark.parametrize(("later_ms", "known_then"), [(3, 4), (SPARED_MS + 3, 2)])
+def test_what_is_too_old_is_forgotten_together_and_the_rest_is_known(later_ms: int, known_then: int) -> None:
+    known, times_ms = Remembered(), (1, 2, SPARED_MS + 3)
+    for seq, time_ms in enumerate(times_ms):
+        keep(known, sample(seq, NOW_MS + time_ms), digest=seq)
+    last = sample(len(times_ms), NOW_MS + LATENESS_MS + later_ms)
+    keep(known, last, digest=9)
+    assert known.count == len(known.starts["MON-1", "b1"]) == known_then
+    for seq, digest in ((2, 2), (3, 9)):
+        assert check(known, sample(seq, last.time_ms), digest) is Taken.DUPLICATE

@@ -108,41 +108,55 @@ def test_a_message_that_may_be_news_is_not_followed(
 
 
 @contextmanager
-def judged_up_to_its_time(settled: Settled, asked: Asked) -> Iterator[Steady]:
-    clock_ms, settled.ward.clock_ms = (
-        settled.ward.clock_ms,
-        asked["time_ms"] + settled.ward.limits.hold_back_ms,
-    )
-    yield asked["steady"]
-    settled.ward.clock_ms = clock_ms
+def judged_up_to_its_time(settled: Settled, asked: Asked) -> Iterator[None]:
+    passed_ms, settled.ward._passed_ms = settled.ward._passed_ms, asked["time_ms"]
+    yield
+    settled.ward._passed_ms = passed_ms
 
 
 @contextmanager
-def no_room(settled: Settled, asked: Asked) -> Iterator[Steady]:
+def no_room(settled: Settled, asked: Asked) -> Iterator[None]:
     limits, settled.ward.limits = settled.ward.limits, replace(settled.ward.limits, held_messages=0)
-    yield asked["steady"]
+    yield
     settled.ward.limits = limits
 
 
 @contextmanager
-def shaken(settled: Settled, asked: Asked) -> Iterator[Steady]:
-    settled.bed.calm = False
-    yield asked["steady"]
-    settled.bed.calm = True
+def shaken(settled: Settled, asked: Asked) -> Iterator[None]:
+    restless, settled.bed.restless = settled.bed.restless, (0,)
+    settled.bed._look_ahead()
+    yield
+    settled.bed.restless = restless
+    settled.bed._look_ahead()
 
 
 @contextmanager
-def of_another_ward(settled: Settled, asked: Asked) -> Iterator[Steady]:
-    yield replace(asked["steady"])
+def heard_at_another_bed(settled: Settled, asked: Asked) -> Iterator[None]:
+    heard = asked["steady"].heard
+    heard.bed = "icu-a/bed-00002"
+    yield
+    heard.bed = BED
 
 
-@pytest.mark.parametrize("while_", [judged_up_to_its_time, no_room, shaken, of_another_ward])
+@contextmanager
+def given_up(settled: Settled, asked: Asked) -> Iterator[None]:
+    """So many other devices were heard since that nobody knows any more where this one was."""
+    known = dict(settled.ward.devices)
+    settled.ward._give_up_devices()
+    yield
+    settled.ward.devices |= known
+    for heard in known.values():
+        heard.bed = BED
+
+
+@pytest.mark.parametrize("while_", [judged_up_to_its_time, no_room, shaken, heard_at_another_bed, given_up])
 def test_no_message_is_followed_while_the_bed_or_the_clock_is_otherwise(
     settled: Settled, while_: Callable[[Settled, Asked], Any]
 ) -> None:
     asked = settled.next_of(settled.monitor)
-    with while_(settled, asked) as steady:
-        assert not settled.ward.follow(**asked | {"steady": steady})
+    with while_(settled, asked):
+        assert not settled.ward.follow(**asked)
+    assert settled.next_of(settled.monitor) == asked, "it was put back as it was"
 
 
 def test_the_very_next_one_is_followed(settled: Settled) -> None:

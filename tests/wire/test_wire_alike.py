@@ -38,7 +38,8 @@ def like(payload: bytes, topic: str, door: Decoder = DECODER) -> tuple[Alike, St
     alike = None if event is None else door.alike(topic, payload)
     if event is None or alike is None:
         return None
-    return alike, Steady(cast(Any, None), event, cast(Any, None), 0, event.order, event.device)
+    nobody = cast(Any, None)
+    return alike, Steady(nobody, event, nobody, nobody, 0, event.order, event.device)
 
 
 def answers(first: bytes, payloads: Iterable[bytes], topic: str, door: Decoder = DECODER) -> int:
