@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 LEAST_S = 1.0
 MOST_AT_ONCE = 50
-"""So many states take some milliseconds, in which nothing else is done; ten times a second."""
+"""So many states take some milliseconds, in which nothing else is done; then messages come first."""
 
 
 @dataclass(slots=True)
