@@ -16,6 +16,8 @@ from streamproc.core.frozen import frozen
 from streamproc.core.samples import SampleId, Samples
 from streamproc.core.sight import Of, sight
 
+MAP = Of.MAP
+
 
 @lru_cache(maxsize=256)
 def part_ms(share: float, span_ms: int) -> int:
@@ -59,9 +61,25 @@ class Trend(Samples):
 
     _means: dict[tuple[str, int, int, float, bool], Finding] = field(default_factory=dict)
     """What was answered at `_asked_ms`: several rules ask for the same mean at one instant."""
+    _windows: dict[int, Window] = field(default_factory=dict)
+    """The windows of that instant."""
 
     def window(self, at_ms: int, span_ms: int) -> Window:
         """Integral and held time of `(at_ms - span_ms, at_ms]`."""
+        if at_ms != self._asked_ms:
+            self._ask_at(at_ms)
+        window = self._windows.get(span_ms)
+        if window is None:
+            window = self._windows[span_ms] = self._summed(at_ms, span_ms)
+        return window
+
+    def _ask_at(self, at_ms: int) -> None:
+        """What is asked from now on is of another instant, or of other samples."""
+        self._asked_ms = at_ms
+        self._means.clear()
+        self._windows.clear()
+
+    def _summed(self, at_ms: int, span_ms: int) -> Window:
         start = at_ms - span_ms
         if not self._time:
             return Window(start, at_ms, 0, 0)
@@ -86,8 +104,7 @@ class Trend(Samples):
         self, name: str, limit: int, at_ms: int, span_ms: int, coverage: float, *, above: bool
     ) -> Finding:
         if at_ms != self._asked_ms:
-            self._asked_ms = at_ms
-            self._means.clear()
+            self._ask_at(at_ms)
         question = (name, limit, span_ms, coverage, above)
         answer = self._means.get(question)
         if answer is None:
@@ -110,7 +127,7 @@ class Trend(Samples):
         until_ms = self._mean_stands_until(window, limit, excess - int(above), need_ms)
         holds = excess > 0 if above else excess < 0
         firm_ms = until_ms
-        if self.of is Of.MAP:
+        if self.of is MAP:
             one_sided = self._one_sided(limit + int(above))
             firm_ms = NEVER if one_sided else at_ms + self._unturned_ms(limit, excess, at_ms)
         return found(
@@ -155,7 +172,7 @@ class Trend(Samples):
             else self._coverage_comes(at_ms, window, need_ms)
         )
         # while the line goes on, what is held grows, and at most by all of the time
-        firm_ms = (NEVER if enough else until_ms) if self.of is Of.MAP else until_ms
+        firm_ms = (NEVER if enough else until_ms) if self.of is MAP else until_ms
         return found(
             name,
             enough,
@@ -187,7 +204,7 @@ class Trend(Samples):
 
     def samples(self, at_ms: int, span_ms: int) -> WindowSamples:
         """The samples that a window's figure used: those in it, and the one that held at its start."""
-        first = max(0, self._index(at_ms - span_ms))
+        first = max(0, self._tail(span_ms, at_ms - span_ms) if span_ms else self._index(at_ms))
         last = self._index(at_ms)
         if last < first or last < 0:
             return WindowSamples(0, None, None)
