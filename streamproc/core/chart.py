@@ -93,6 +93,24 @@ def ms(seconds: float) -> int:
     return round(exact(seconds) * 1000)
 
 
+@lru_cache(maxsize=64)
+def mean_below_named(window_s: int) -> str:
+    """What the clause of a mean is called."""
+    return f"TWA({window_s // 60} min) below"
+
+
+@lru_cache(maxsize=256)
+def open_or_not(rule: str, is_open: bool) -> Finding:
+    """That a rule's alert is open, or that it is not: the same finding each time."""
+    return found(f"{rule} open", is_open, value=OPEN[is_open], saw=sight(Of.ALERTS, rule))
+
+
+@lru_cache(maxsize=256)
+def none_open_but(alarms: tuple[str, ...]) -> Finding:
+    """Whether no alarm is open, where these are: the same finding each time."""
+    return found("no open alarm", not alarms, value=", ".join(alarms) or "none", saw=sight(Of.ALERTS))
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Messages of a device that must have been sent and never came: when that was noticed, and how many."""
@@ -319,7 +337,7 @@ class Chart:
     def mean_map_below(self, limit_milli: int, window_s: int) -> Finding:
         """Whether the time-weighted mean MAP of the window is below the limit."""
         return self.pressure.trend.mean_below(
-            f"TWA({window_s // 60} min) below",
+            mean_below_named(window_s),
             limit_milli,
             self.now_ms,
             ms(window_s),
@@ -622,8 +640,7 @@ class Chart:
 
     def open_now(self, rule: str) -> Finding:
         """Whether a rule's alert is open."""
-        is_open = self.is_open(rule)
-        return found(f"{rule} open", is_open, value=OPEN[is_open], saw=sight(Of.ALERTS, rule))
+        return open_or_not(rule, rule in self.open_alerts)
 
     def acknowledged(self, rule: str) -> Finding:
         """Whether somebody has seen a rule's alert."""
@@ -634,9 +651,7 @@ class Chart:
 
     def no_open_alarm(self) -> Finding:
         """Whether no physiological or technical alert of the bed is open."""
-        open_now = self.open_alarms()
-        told = ", ".join(open_now) or "none"
-        return found("no open alarm", not open_now, value=told, saw=sight(Of.ALERTS))
+        return none_open_but(tuple(self.open_alarms()))
 
     def open_alarms(self) -> list[str]:
         """The rules of open alerts that are physiological or technical, in the order of their names."""

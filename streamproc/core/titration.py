@@ -93,10 +93,13 @@ class Titration:
 
     def steady_since_ms(self) -> int | None:
         """Since when the dose is known and unchanged; None while it is unknown or never heard of."""
-        if self.now is None or self.now.per_kg_nano is None:
+        if not self.steps or self.steps[-1].per_kg_nano is None:
             return None
-        breaks = (self.steps[0].since_ms, self.changed_ms, self.unknown_until_ms)
-        return max(at_ms for at_ms in breaks if at_ms is not None)
+        since_ms = self.steps[0].since_ms
+        for break_ms in (self.changed_ms, self.unknown_until_ms):
+            if break_ms is not None and break_ms > since_ms:
+                since_ms = break_ms
+        return since_ms
 
     def _leave(self, at_ms: int) -> None:
         """The present step ends: remember it as a peak, or as an unknown stretch."""

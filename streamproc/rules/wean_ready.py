@@ -46,11 +46,12 @@ def ready(chart: Chart, p: WeanReady) -> Finding:
 
 def dose_steady(chart: Chart, for_s: int) -> Finding:
     """Whether the dose has been known and unchanged for so long."""
-    since_ms = chart.norepinephrine.steady_since_ms()
+    since_ms, for_ms = chart.norepinephrine.steady_since_ms(), ms(for_s)
+    saw = sight(Of.DOSE, "", for_ms)
     if since_ms is None:
-        return unknown("dose steady", "the dose is unknown", saw=sight(Of.DOSE, "", ms(for_s)))
-    due_ms, steady_s = since_ms + ms(for_s), (chart.now_ms - since_ms) / MILLI
-    steady, saw = chart.now_ms >= due_ms, sight(Of.DOSE, "", ms(for_s))
+        return unknown("dose steady", "the dose is unknown", saw=saw)
+    due_ms, steady_s = since_ms + for_ms, (chart.now_ms - since_ms) / MILLI
+    steady = chart.now_ms >= due_ms
     until_ms = NEVER if steady else due_ms
     return found("dose steady", steady, until_ms, value=steady_s, limit=for_s, unit="s", saw=saw)
 
