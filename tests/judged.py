@@ -87,7 +87,7 @@ def _figure(figure: Figure | None) -> str:
 
 def _seen(chart: Chart, clause: Clause) -> Iterator[str]:
     seen = seen_by(chart, clause.saw)
-    yield from _evidence(seen.evidence)
+    yield from _evidence(seen)
     if seen.patient_ms is not None:
         yield f"patient of {_minute(seen.patient_ms)}"
     yield from (f"alert {alert_id}" for alert_id in seen.alerts)

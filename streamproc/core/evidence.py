@@ -5,7 +5,7 @@ Looked up when it is asked for, never while judging.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from streamproc.core.chart import Chart, ms
 from streamproc.core.dose import NANO
@@ -52,16 +52,6 @@ class ChannelEvidence:
 
 
 @frozen
-class Evidence:
-    """Everything that an alert was decided from."""
-
-    map: WindowEvidence | None
-    dose_per_kg_min: float | None
-    channels: tuple[ChannelEvidence, ...]
-    observed: tuple[Reading, ...] = ()
-
-
-@frozen
 class Noticed:
     """Something that was noticed about a device or the bed: when, what, and on whom."""
 
@@ -71,32 +61,29 @@ class Noticed:
 
 
 @frozen
-class Seen:
-    """What one clause looked at: samples, pumps, readings, or what else the chart holds."""
+class Evidence:
+    """Everything that an alert was decided from, or that one clause looked at: samples, pumps, readings, and
+    for a clause alone what else the chart holds."""
 
-    evidence: Evidence
+    map: WindowEvidence | None = None
+    dose_per_kg_min: float | None = None
+    channels: tuple[ChannelEvidence, ...] = ()
+    observed: tuple[Reading, ...] = ()
     patient_ms: int | None = None
     """The patient context's own time."""
     alerts: tuple[str, ...] = ()
     noticed: tuple[Noticed, ...] = ()
 
 
-NOTHING = Evidence(None, None, ())
-NOTHING_SEEN = Seen(NOTHING)
+NOTHING_SEEN = Evidence()
 
 
 def evidence_for(chart: Chart, wording: Wording) -> Evidence:
     """What the chart held when the alert said what it says."""
-    channels: tuple[ChannelEvidence, ...] = ()
-    per_kg = None
+    per_kg, channels = None, tuple[ChannelEvidence, ...]()
     if wording.with_dose:
-        channels = tuple(
-            _channel(chart, name)
-            for name, channel in sorted(chart.infusions.channels.items())
-            if channel.status.drug == chart.terms.titrated_drug
-        )
-        dose = chart.dose
-        per_kg = None if dose is None or dose.per_kg_nano is None else dose.per_kg_nano / NANO
+        drug = chart.terms.titrated_drug
+        per_kg, channels = _per_kg_min(chart, drug), _channels_of(chart, drug)
     window = _window(chart.pressure.trend, chart.now_ms, ms(wording.window_s)) if wording.window_s else None
     return Evidence(window, per_kg, channels, wording.observed[-MOST_OBSERVED:])
 
@@ -121,30 +108,31 @@ def _newest(trend: Trend) -> WindowEvidence | None:
     return WindowEvidence(at_ms, at_ms, None, sample.last, sample.last, 1)
 
 
-Heard = dict[str, ChannelEvidence]
+Heard = dict[str, tuple[float | None, tuple[ChannelEvidence, ...]]]
+"""Of each drug that was looked at: its dose by weight, and the reports of its channels."""
 
 
-def seen_by(chart: Chart, saw: Sight, heard: Heard | None = None) -> Seen:
+def seen_by(chart: Chart, saw: Sight, heard: Heard | None = None) -> Evidence:
     """What there is at a place on the chart, looked at again.
 
-    `heard` keeps what was seen of pump channels for those who look at several places at one instant."""
+    `heard` keeps what was seen of pumps for those who look at several places at one instant."""
     return LOOKS[saw.of](chart, saw, {} if heard is None else heard)
 
 
-def _map(chart: Chart, saw: Sight, _: Heard) -> Seen:
-    return Seen(Evidence(_window(chart.pressure.trend, chart.now_ms, saw.span_ms), None, ()))
+def _map(chart: Chart, saw: Sight, _: Heard) -> Evidence:
+    return Evidence(_window(chart.pressure.trend, chart.now_ms, saw.span_ms))
 
 
-def _monitor(chart: Chart, saw: Sight, _: Heard) -> Seen:
-    return Seen(Evidence(_window(chart.pressure.artefacts, chart.now_ms, saw.span_ms), None, ()))
+def _monitor(chart: Chart, saw: Sight, _: Heard) -> Evidence:
+    return Evidence(_window(chart.pressure.artefacts, chart.now_ms, saw.span_ms))
 
 
-def _systolic(chart: Chart, saw: Sight, _: Heard) -> Seen:
-    return Seen(Evidence(_window(chart.systolic, chart.now_ms, saw.span_ms), None, ()))
+def _systolic(chart: Chart, saw: Sight, _: Heard) -> Evidence:
+    return Evidence(_window(chart.systolic, chart.now_ms, saw.span_ms))
 
 
-def _last_map(chart: Chart, _: Sight, __: Heard) -> Seen:
-    return Seen(Evidence(_last_valid(chart), None, ()))
+def _last_map(chart: Chart, _: Sight, __: Heard) -> Evidence:
+    return Evidence(_last_valid(chart))
 
 
 def _last_valid(chart: Chart) -> WindowEvidence | None:
@@ -156,27 +144,28 @@ def _last_valid(chart: Chart) -> WindowEvidence | None:
     return WindowEvidence(cuff.time_ms, cuff.time_ms, None, sample, sample, 1)
 
 
-def _channel_alone(chart: Chart, saw: Sight, heard: Heard) -> Seen:
+def _channel_alone(chart: Chart, saw: Sight, _: Heard) -> Evidence:
     """The reports of one channel, or of all."""
     names = [name for name in sorted(chart.infusions.channels) if saw.what in ("", name)]
-    return Seen(Evidence(None, None, _channels(chart, names, heard)))
+    return Evidence(channels=tuple([_channel(chart, name) for name in names]))
 
 
-def _pumps(chart: Chart, saw: Sight, heard: Heard) -> Seen:
+def _pumps(chart: Chart, saw: Sight, heard: Heard) -> Evidence:
     """The reports of a drug's channels, the dose by them, and the time that was looked at."""
-    drug, channels = saw.what or chart.terms.titrated_drug, chart.infusions.channels
-    names = [name for name in sorted(channels) if channels[name].status.drug == drug]
+    drug = saw.what or chart.terms.titrated_drug
+    if drug not in heard:
+        heard[drug] = _per_kg_min(chart, drug), _channels_of(chart, drug)
+    return Evidence(_dosed(chart, saw), *heard[drug])
+
+
+def _channels_of(chart: Chart, drug: str) -> tuple[ChannelEvidence, ...]:
+    channels = chart.infusions.channels
+    return tuple([_channel(chart, name) for name in sorted(channels) if channels[name].status.drug == drug])
+
+
+def _per_kg_min(chart: Chart, drug: str) -> float | None:
     dose = chart.infusions.dose(drug)
-    per_kg = None if dose is None or dose.per_kg_nano is None else dose.per_kg_nano / NANO
-    window = _dosed(chart, saw)
-    return Seen(Evidence(window, per_kg, _channels(chart, names, heard)))
-
-
-def _channels(chart: Chart, names: Iterable[str], heard: Heard) -> tuple[ChannelEvidence, ...]:
-    for name in names:
-        if name not in heard:
-            heard[name] = _channel(chart, name)
-    return tuple([heard[name] for name in names])
+    return None if dose is None or dose.per_kg_nano is None else dose.per_kg_nano / NANO
 
 
 def _dosed(chart: Chart, saw: Sight) -> WindowEvidence | None:
@@ -192,8 +181,8 @@ def _dosed(chart: Chart, saw: Sight) -> WindowEvidence | None:
     return WindowEvidence(chart.now_ms - saw.span_ms, chart.now_ms, None, None, None, 0)
 
 
-def _readings(chart: Chart, saw: Sight, _: Heard) -> Seen:
-    return Seen(Evidence(None, None, (), _observed(chart, saw)[-MOST_OBSERVED:]))
+def _readings(chart: Chart, saw: Sight, _: Heard) -> Evidence:
+    return Evidence(observed=_observed(chart, saw)[-MOST_OBSERVED:])
 
 
 def _observed(chart: Chart, saw: Sight) -> tuple[Reading, ...]:
@@ -209,42 +198,42 @@ def _observed(chart: Chart, saw: Sight) -> tuple[Reading, ...]:
     return seen.newest(kind, saw.count)
 
 
-def _patient(chart: Chart, _: Sight, __: Heard) -> Seen:
-    return Seen(NOTHING, patient_ms=None if chart.context is None else chart.context.time_ms)
+def _patient(chart: Chart, _: Sight, __: Heard) -> Evidence:
+    return Evidence(patient_ms=None if chart.context is None else chart.context.time_ms)
 
 
-def _alerts(chart: Chart, saw: Sight, _: Heard) -> Seen:
+def _alerts(chart: Chart, saw: Sight, _: Heard) -> Evidence:
     """The id of a rule's alert, open or ended last; of no rule in particular, those of open alarms."""
     names = [saw.what] if saw.what in chart.alerts else [] if saw.what else chart.open_alarms()
     ids = tuple([alert_id for name in names if (alert_id := chart.alerts[name].alert_id)])
-    return Seen(NOTHING, alerts=ids) if ids else NOTHING_SEEN
+    return Evidence(alerts=ids) if ids else NOTHING_SEEN
 
 
-def _gap(chart: Chart, _: Sight, __: Heard) -> Seen:
+def _gap(chart: Chart, _: Sight, __: Heard) -> Evidence:
     gap = chart.gap
     return NOTHING_SEEN if gap is None else _noticed(gap.noticed_ms, f"{gap.messages} messages", gap.device)
 
 
-def _unwatched(chart: Chart, _: Sight, __: Heard) -> Seen:
+def _unwatched(chart: Chart, _: Sight, __: Heard) -> Evidence:
     unwatched = chart.unwatched
     return NOTHING_SEEN if unwatched is None else _noticed(unwatched.time_ms, unwatched.why)
 
 
-def _first_word(chart: Chart, _: Sight, __: Heard) -> Seen:
+def _first_word(chart: Chart, _: Sight, __: Heard) -> Evidence:
     heard_ms = chart.stay_heard_ms
     return NOTHING_SEEN if heard_ms is None else _noticed(heard_ms, "first word")
 
 
-def _doubt(chart: Chart, saw: Sight, _: Heard) -> Seen:
+def _doubt(chart: Chart, saw: Sight, _: Heard) -> Evidence:
     doubted = chart.doubts.get(Doubt(saw.what))
     return NOTHING_SEEN if doubted is None else _noticed(doubted.time_ms, doubted.detail, doubted.device)
 
 
-def _noticed(time_ms: int, what: str, device: str | None = None) -> Seen:
-    return Seen(NOTHING, noticed=(Noticed(time_ms, what, device),))
+def _noticed(time_ms: int, what: str, device: str | None = None) -> Evidence:
+    return Evidence(noticed=(Noticed(time_ms, what, device),))
 
 
-LOOKS: dict[Of, Callable[[Chart, Sight, Heard], Seen]] = {
+LOOKS: dict[Of, Callable[[Chart, Sight, Heard], Evidence]] = {
     Of.MAP: _map,
     Of.LAST_MAP: _last_map,
     Of.MONITOR: _monitor,

@@ -15,9 +15,9 @@ from streamproc.core.change import Change
 from streamproc.core.chart import Chart, why_unknown
 from streamproc.core.dose import NANO
 from streamproc.core.events import MILLI, Quantity
-from streamproc.core.evidence import NOTHING_SEEN, ChannelEvidence, Noticed, Seen, WindowEvidence, seen_by
+from streamproc.core.evidence import NOTHING_SEEN, ChannelEvidence, Heard, Noticed, WindowEvidence, seen_by
 from streamproc.core.evidence import Evidence as CoreEvidence
-from streamproc.core.finding import Clause, Figure, Finding, State
+from streamproc.core.finding import MET, NOT_MET, UNKNOWN, Clause, Figure, Finding
 from streamproc.core.observations import Reading
 from streamproc.core.rule import Rule
 from streamproc.core.samples import SampleId
@@ -134,13 +134,13 @@ def _clause(clause: Clause, wanted: bool, evidence: alerting.ClauseEvidence) -> 
         limit=_plain(clause.limit),
         unit=clause.unit or None,
         why=clause.why or None,
-        looked_at=f"{saw.of} {saw.what}" if saw.what else saw.of,
+        looked_at=f"{worded(saw.of)} {saw.what}" if saw.what else worded(saw.of),
         evidence=evidence,
     )
 
 
 def _plain(figure: Figure | None) -> float | str | None:
-    return figure if figure is None or isinstance(figure, str) else float(figure)
+    return figure if figure is None or isinstance(figure, float | str) else float(figure)
 
 
 @dataclass(slots=True)
@@ -150,7 +150,7 @@ class _Looks:
     chart: Chart
     places: dict[int, alerting.ClauseEvidence] = field(default_factory=dict)
     """By the sight itself, of which there is one for each place."""
-    heard: dict[str, ChannelEvidence] = field(default_factory=dict)
+    heard: Heard = field(default_factory=dict)
     channels: dict[str, alerting.ChannelProvenance] = field(default_factory=dict)
 
     def at(self, saw: Sight) -> alerting.ClauseEvidence:
@@ -160,20 +160,20 @@ class _Looks:
             shown = self.places[id(saw)] = self._shown(seen_by(self.chart, saw, self.heard))
         return shown
 
-    def _shown(self, seen: Seen) -> alerting.ClauseEvidence:
+    def _shown(self, seen: CoreEvidence) -> alerting.ClauseEvidence:
         if seen is NOTHING_SEEN:
             return NOTHING_SHOWN
-        evidence, window = seen.evidence, seen.evidence.map
+        window = seen.map
         return ClauseEvidence(
             window_start=None if window is None else rfc3339(window.start_ms),
             window_end=None if window is None else rfc3339(window.end_ms),
             coverage=None if window is None else window.coverage,
             samples=None if window is None else _samples(window),
-            dose_ug_per_kg_min=evidence.dose_per_kg_min,
-            dose=[self._channel(channel) for channel in evidence.channels] if evidence.channels else None,
-            observations=[_observed(reading) for reading in evidence.observed] if evidence.observed else None,
+            dose_ug_per_kg_min=seen.dose_per_kg_min,
+            dose=[self._channel(channel) for channel in seen.channels] if seen.channels else None,
+            observations=[_observed(reading) for reading in seen.observed] if seen.observed else None,
             patient_context=_time(seen.patient_ms),
-            alerts=list(seen.alerts) or None,
+            alerts=list(seen.alerts) if seen.alerts else None,
             noticed=[_noticed(noticed) for noticed in seen.noticed] if seen.noticed else None,
         )
 
@@ -314,13 +314,13 @@ def _reasons(asked: Iterable[tuple[Clause, bool]]) -> list[str]:
     return [_sentence(clause) for clause, wanted in asked if clause.state is not WANTED[wanted]]
 
 
-WANTED = {True: State.MET, False: State.NOT_MET}
+WANTED = {True: MET, False: NOT_MET}
 
 
 def _sentence(clause: Clause) -> str:
-    if clause.state is State.UNKNOWN:
+    if clause.state is UNKNOWN:
         return f"{clause.name}: unknown, {clause.why}"
-    told = f"{clause.name}: {clause.state}"
+    told = f"{clause.name}: {worded(clause.state)}"
     if clause.value is not None:
         told += f", {figure(clause.value)}"
     if clause.limit is not None:

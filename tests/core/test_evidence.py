@@ -32,7 +32,7 @@ def test_the_last_valid_map(samples: list[tuple[str, int]], last: tuple[str, int
     chart = Chart(site().core_terms(), BED, 9_000)
     for source, at_ms in samples:
         chart.pressure.take(MapSample(at_ms, BED, source, "b1", at_ms, SOURCES[source], 70_000), at_ms)
-    shown = seen_by(chart, LAST_MAP).evidence.map
+    shown = seen_by(chart, LAST_MAP).map
     if last is None:
         assert shown is None
     else:
@@ -48,5 +48,5 @@ def test_an_announcement_carries_the_newest_16_readings() -> None:
         )
     readings = tuple(chart.observations.of(ObservationKind.LACTATE))
     carried = evidence_for(chart, Wording("", "", observed=readings)).observed
-    looked_at = seen_by(chart, sight(Of.SINCE, ObservationKind.LACTATE, 100)).evidence.observed
+    looked_at = seen_by(chart, sight(Of.SINCE, ObservationKind.LACTATE, 100)).observed
     assert [each.time_ms for each in carried] == [each.time_ms for each in looked_at] == list(range(5, 21))

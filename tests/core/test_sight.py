@@ -16,7 +16,7 @@ def test_of_readings_the_newest_one_is_seen() -> None:
         chart.take_observation(
             Observation(at_ms, BED, "CHART", None, None, ObservationKind.LACTATE, 2.0, None, None)
         )
-    seen = seen_by(chart, sight(Of.READINGS, ObservationKind.LACTATE)).evidence.observed
+    seen = seen_by(chart, sight(Of.READINGS, ObservationKind.LACTATE)).observed
     assert [reading.time_ms for reading in seen] == [3]
 
 
@@ -24,5 +24,5 @@ def test_of_a_dose_it_is_the_one_of_now_and_no_time_before() -> None:
     chart = Chart(site().core_terms(), BED, 9)
     chart.take_pump(report(0.1, at_ms=9))
     chart.settle()
-    evidence = seen_by(chart, sight(Of.DOSE)).evidence
+    evidence = seen_by(chart, sight(Of.DOSE))
     assert (evidence.map, evidence.dose_per_kg_min) == (None, 0.1)
