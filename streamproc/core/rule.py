@@ -62,6 +62,8 @@ class RuleDefinition(Generic[P]):
     judge: Callable[[Chart, P], Judgement]
     word: Callable[[Chart, P, Alert], Wording]
     latches: bool = False
+    text: Callable[[Chart, P, Alert], str] | None = None
+    """The wording's text alone, of a rule whose alert is open so often and long that it pays."""
 
     def bind(self, parameters: P, shared: Mapping[str, Any]) -> Rule:
         """The rule with the site's numbers in it; `shared` are those of its terms and library."""
@@ -75,7 +77,13 @@ class RuleDefinition(Generic[P]):
             self.latches,
             lambda chart: self.judge(chart, parameters),
             lambda chart, alert: self.word(chart, parameters, alert),
+            lambda chart, alert: self._text(chart, parameters, alert),
         )
+
+    def _text(self, chart: Chart, parameters: P, alert: Alert) -> str:
+        if self.text is None:
+            return self.word(chart, parameters, alert).text
+        return self.text(chart, parameters, alert)
 
 
 def _numbers(parameters: Any) -> dict[str, Any]:
@@ -107,3 +115,5 @@ class Rule:
     latches: bool
     judge: Callable[[Chart], Judgement]
     word: Callable[[Chart, Alert], Wording]
+    text: Callable[[Chart, Alert], str]
+    """The text of that wording."""

@@ -100,19 +100,27 @@ def _boluses(chart: Chart, p: FluidFirst) -> list[Reading]:
     return chart.observations.after(ObservationKind.FLUID_BOLUS, chart.now_ms - ms(p.look_back_s))
 
 
-def word(chart: Chart, p: FluidFirst, alert: Alert) -> Wording:
-    given, need = crystalloid_ml(chart, p), volume_needed_ml(chart, p)
-    hours = f"{p.look_back_s / SECONDS_PER_HOUR:g} h"
-    least = "an unknown volume (no weight)" if need is None else f"{need:g} mL"
-    text = f"Norepinephrine with {given:g} mL crystalloid in {hours}, of {least}"
+def told(chart: Chart, p: FluidFirst, alert: Alert) -> str:
+    """The line of an open alert: how much was given, of how much."""
     if alert.variant == NOT_CHARTED:
-        text = "Norepinephrine runs, fluid status unknown"
+        return "Norepinephrine runs, fluid status unknown"
+    need = volume_needed_ml(chart, p)
+    least = "an unknown volume (no weight)" if need is None else f"{need:g} mL"
+    return f"Norepinephrine with {_given_told(crystalloid_ml(chart, p), p)}, of {least}"
+
+
+def _given_told(given_ml: float, p: FluidFirst) -> str:
+    return f"{given_ml:g} mL crystalloid in {p.look_back_s / SECONDS_PER_HOUR:g} h"
+
+
+def word(chart: Chart, p: FluidFirst, alert: Alert) -> Wording:
+    given = crystalloid_ml(chart, p)
     return Wording(
-        text=text,
+        text=told(chart, p, alert),
         advice=filled(ADVICE[alert.variant], p),
-        figure=f"{given:g} mL crystalloid in {hours}",
+        figure=_given_told(given, p),
         value=None if alert.variant == NOT_CHARTED else given,
-        limit=need,
+        limit=volume_needed_ml(chart, p),
         unit="mL",
         with_dose=True,
         observed=tuple(_boluses(chart, p)),
@@ -137,4 +145,5 @@ RULE = RuleDefinition(
     parameters=FluidFirst,
     judge=judge,
     word=word,
+    text=told,
 )

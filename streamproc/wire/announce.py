@@ -359,6 +359,6 @@ def _open_alert(bed: Bed, rule: Rule, alert: Alert) -> alerting.OpenAlert:
         kind=worded(rule.kind),
         priority=worded(alert.priority),
         state=worded(alert.state),
-        text=rule.word(bed.chart, alert).text,
+        text=rule.text(bed.chart, alert),
         onset=rfc3339(alert.onset_ms),
     )
