@@ -18,6 +18,7 @@ from bench.stage.figures import show
 from bench.stage.history import nothing_waiting
 from bench.stage.telemetry import bed_name
 from streamproc.config import load
+from streamproc.core.bed import Bed
 from streamproc.shell.exposition import exposition
 from streamproc.shell.intake import Intake
 from streamproc.shell.metrics import Meters, gathered
@@ -55,11 +56,17 @@ def measure(beds: int, seconds: int, rounds: int) -> Upkeep:
 
     return Upkeep(
         beds,
-        bed_state=least(lambda: [encode(bed_state(bed)) for bed in ward.beds.values()]),
+        bed_state=least(lambda: [state_of(bed) for bed in ward.beds.values()]),
         full_snapshot=least(lambda: list(snapshot_of(intake, outbox))),
         later_snapshot=least(lambda: list(snapshot_of(intake, outbox, base_ms))),
         scrape_ms=least(lambda: exposition(asyncio.run(gathered(service)), "")) * beds / 1000,
     )
+
+
+def state_of(bed: Bed) -> bytes:
+    """As of an instant for which nobody has asked anything yet."""
+    bed.chart.move_to(bed.chart.now_ms + 1)
+    return encode(bed_state(bed))
 
 
 def watched(intake: Intake) -> Any:

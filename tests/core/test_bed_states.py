@@ -58,5 +58,6 @@ def of_one(clause: Clause) -> Finding:
 @law()
 def test_a_state_lists_the_open_alerts_and_no_other(history: History, chance: Random) -> None:
     for bed in seen_at_times(history):
-        listed = [alert.alert_id for alert in bed_state(bed).alerts]
-        assert listed == [bed.alerts[rule.id].alert_id for rule in bed.rules if bed.alerts[rule.id].open]
+        listed = [(alert.alert_id, alert.text) for alert in bed_state(bed).alerts]
+        alerts = [(rule, bed.alerts[rule.id]) for rule in bed.rules]
+        assert listed == [(a.alert_id, rule.word(bed.chart, a).text) for rule, a in alerts if a.open]
