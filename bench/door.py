@@ -105,18 +105,13 @@ def cpu_s(part: Callable[[], object]) -> float:
 
 def deliveries(stream: bytes) -> list[Delivery]:
     """Bytes to deliveries, as the connection makes them."""
-    return [
-        Delivery(each.topic, each.payload, int(each.qos), each.retain, each.packet_id or 0, 1)
-        for each in PacketReader(PACKET_BYTES).feed(stream)
-        if isinstance(each, mqtt5.PublishPacket)
-    ]
+    return [each for each in PacketReader(PACKET_BYTES).feed(stream) if isinstance(each, Delivery)]
 
 
 def settle(received: Sequence[Delivery]) -> bytes:
     """Owe each of them an acknowledgement, and pay."""
     owed = OwedAcknowledgements()
-    for delivery in received:
-        owed.received(delivery)
+    owed.received(received)
     return owed.settle(received)
 
 

@@ -61,12 +61,13 @@ class Link(asyncio.Protocol):
     def __init__(
         self,
         settings: MqttSettings,
+        connection: int,
         on_packets: Callable[[list[Incoming], int], None],
         on_writable: Callable[[], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._coalesce_s = settings.coalesce_ms / 1000
-        self._reader = PacketReader(settings.packet_max_bytes)
+        self._reader = PacketReader(settings.packet_max_bytes, connection)
         self._on_packets, self._on_writable = on_packets, on_writable
         self._transport: asyncio.Transport | None = None
         self._reason: str | None = None

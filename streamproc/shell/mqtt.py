@@ -7,8 +7,9 @@ client for its session. Reads are coalesced: one wake for all that arrived in a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Literal, Self
+from collections.abc import Callable, Hashable, Sequence
+from itertools import groupby
+from typing import Literal, Self, cast
 
 import mqtt5
 import structlog
@@ -188,11 +189,9 @@ class Connection:
             self._link.release()
         return taken
 
-    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the broker that these are in safe hands; those of an earlier link it will send again."""
-        frames = self._owed.settle(
-            delivery for delivery in deliveries if delivery.connection == self.connection
-        )
+        frames = self._owed.settle(deliveries)
         # Not held back by pause_writing: at most four bytes for each of receive_maximum messages.
         if frames and self.connected and self._link is not None:
             self._link.write(frames)
@@ -276,7 +275,7 @@ class Connection:
     async def _live(self) -> float:
         """One link from its opening to its end; how long it lasted."""
         self._slow = False
-        link = Link(self._settings, self._on_packets, self._pump_soon)
+        link = Link(self._settings, self.connection + 1, self._on_packets, self._pump_soon)
         try:
             async with asyncio.timeout(self._settings.connect_timeout_s):
                 await asyncio.get_running_loop().create_connection(
@@ -370,13 +369,12 @@ class Connection:
 
     def _on_packets(self, packets: list[Incoming], size_bytes: int) -> None:
         try:
-            for packet in packets:
-                if isinstance(packet, mqtt5.PublishPacket):
-                    self._deliver(
-                        packet.topic, packet.payload, int(packet.qos), packet.retain, packet.packet_id or 0
-                    )
+            for kind, run in groupby(packets, type):
+                if kind is Delivery:
+                    self._deliver(cast("list[Delivery]", list(run)))
                 else:
-                    self._on_control(packet)
+                    for packet in run:
+                        self._on_control(packet)
         except Exception as error:  # a fault of ours (or of a callback) must reach the caller
             self._stop(error)
         if self._pending:
@@ -387,10 +385,9 @@ class Connection:
         if len(self._window):
             self._pump_soon()
 
-    def _deliver(self, topic: str, payload: bytes, qos: int, retained: bool, packet_id: int) -> None:
-        delivery = Delivery(topic, payload, qos, retained, packet_id, self.connection)
-        self._pending.append(delivery)
-        self._owed.received(delivery)
+    def _deliver(self, deliveries: list[Delivery]) -> None:
+        self._pending += deliveries
+        self._owed.received(deliveries)
 
     def _on_control(self, packet: Incoming) -> None:
         match packet:
@@ -417,6 +414,9 @@ class Connection:
     def _on_connack(self, packet: mqtt5.ConnAckPacket) -> None:
         if int(packet.reason_code):
             self._on_refused(int(packet.reason_code), packet.reason_code.name)
+            return
+        if self.connected and self._link is not None:  # its messages bear the number of its first greeting
+            self._link.abort("the broker greeted us twice")
             return
         self.connection += 1
         self._owed = OwedAcknowledgements()
@@ -478,7 +478,8 @@ class Connection:
             self._undecodable_told = self.connection
             self._log.warning("mqtt_frame_not_decoded", reason=frame.reason, packet_type=frame.packet_type)
         if frame.packet_type == PUBLISH:
-            self._deliver("", frame.raw, frame.qos, bool(frame.raw[0] & 1), frame.packet_id)
+            retained = bool(frame.raw[0] & 1)
+            self._deliver([Delivery("", frame.raw, frame.qos, retained, frame.packet_id, self.connection)])
         elif frame.raw == _MQTT_3_REFUSAL:
             self._stop(BrokerRefused("the broker does not speak MQTT 5"))
         elif frame.packet_type in (_CONNACK, _DISCONNECT) and self._link is not None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from operator import is_
 from typing import NamedTuple
 
 import mqtt5
@@ -22,6 +24,15 @@ SUBSCRIBE_ID, UNSUBSCRIBE_ID = 65535, 65534
 """Set aside, so that they never meet the id of a publish under way."""
 _LARGEST_PUBLISH_ID = 65533
 _LARGEST_TOPIC_BYTES = 65535
+_PLAIN_HEAD = struct.Struct(">BBBH")
+"""Of a PUBLISH of 128 bytes or more: kind, the two bytes of its length, bytes of the topic."""
+_PLAIN_ID = struct.Struct(">HB")
+"""What follows the topic with QoS 1: packet id, bytes of properties."""
+_PLAIN_KINDS = frozenset(b"\x30\x31\x32\x33")
+"""PUBLISH with QoS 0 or 1, retained or not, for the first time."""
+_TOPICS_KNOWN = 50_000
+_KNOWN_TOPIC_BYTES = 256
+"""So many topics are known at most, and none longer; beyond that all begin anew."""
 
 
 class BrokenStream(Exception):
@@ -82,7 +93,7 @@ class Undecodable:
         return int.from_bytes(self.raw[id_at : id_at + 2], "big")
 
 
-Incoming = mqtt5.Packet | Undecodable
+Incoming = Delivery | mqtt5.Packet | Undecodable
 
 
 def _frame_end(stream: bytes, start: int) -> int | None:
@@ -97,7 +108,7 @@ def _frame_end(stream: bytes, start: int) -> int | None:
     raise BrokenStream("a remaining length of more than four bytes")
 
 
-def _decode(frame: memoryview) -> Incoming:
+def _decode(frame: memoryview) -> mqtt5.Packet | Undecodable:
     """Read one whole frame; the codec panics (a BaseException of pyo3) where a string is not UTF-8."""
     try:
         packet, used = mqtt5.read(frame)
@@ -111,27 +122,78 @@ def _decode(frame: memoryview) -> Incoming:
 
 
 class PacketReader:
-    """Cuts the stream into frames, wherever the network has cut it."""
+    """Cuts the stream of one connection into frames, wherever the network has cut it.
 
-    __slots__ = ("_largest_bytes", "_rest")
+    A message without properties, on a topic that the codec has read before, needs no codec: what is
+    left of it is numbers. Equal topics are one object, so that a look-up finds its hash computed.
+    """
 
-    def __init__(self, largest_bytes: int) -> None:
-        self._largest_bytes = largest_bytes
+    __slots__ = ("_connection", "_largest_bytes", "_rest", "_topics")
+
+    def __init__(self, largest_bytes: int, connection: int = 0) -> None:
+        self._largest_bytes, self._connection = largest_bytes, connection
         self._rest = b""
+        self._topics: dict[bytes, str] = {}
 
     def feed(self, chunk: bytes) -> list[Incoming]:
         """All packets that are complete with this chunk; the rest is kept for the next."""
         stream = self._rest + chunk if self._rest else chunk
-        view, start, packets = memoryview(stream), 0, list[Incoming]()
+        view, packets = memoryview(stream), list[Incoming]()
+        start = self._take_plain(stream, 0, packets)
         while (end := _frame_end(stream, start)) is not None:
             if end - start > self._largest_bytes:
                 raise BrokenStream(f"a frame of {end - start} bytes, {self._largest_bytes} were allowed")
             if end > len(stream):
                 break
-            packets.append(_decode(view[start:end]))
-            start = end
+            packets.append(self._read(view[start:end]))
+            start = self._take_plain(stream, end, packets)
         self._rest = stream[start:]
         return packets
+
+    def _take_plain(self, stream: bytes, start: int, packets: list[Incoming]) -> int:
+        """Take messages without the codec, one after the other; where the first that needs it begins.
+
+        It needs it that is not all there, too large, shorter than 128 bytes or longer than two bytes
+        of length can say, or that has properties or a topic that is not known.
+        """
+        topics, connection, new = self._topics, self._connection, tuple.__new__
+        last = len(stream) - _PLAIN_HEAD.size
+        while start < last:
+            kind, low, high, topic_bytes = _PLAIN_HEAD.unpack_from(stream, start)
+            end, id_at = start - 125 + low + (high << 7), start + 5 + topic_bytes
+            if kind not in _PLAIN_KINDS or low < 128 or not 0 < high < 128:
+                break
+            if end > len(stream) or id_at + _PLAIN_ID.size > end or end - start > self._largest_bytes:
+                break
+            packet_id, properties = _PLAIN_ID.unpack_from(stream, id_at)
+            payload_at, qos = id_at + 3, 1
+            if kind < 0x32:
+                packet_id, properties, payload_at, qos = 0, stream[id_at], id_at + 1, 0
+            topic = topics.get(stream[start + 5 : id_at])
+            if topic is None or properties:
+                break
+            message = (topic, stream[payload_at:end], qos, kind & 1 > 0, packet_id, connection)
+            packets.append(new(Delivery, message))  # what Delivery(…) does, in half the time
+            start = end
+        return start
+
+    def _read(self, frame: memoryview) -> Incoming:
+        packet = _decode(frame)
+        if not isinstance(packet, mqtt5.PublishPacket):
+            return packet
+        topic = packet.topic.encode()
+        if 0 < len(topic) <= _KNOWN_TOPIC_BYTES:
+            if len(self._topics) >= _TOPICS_KNOWN:
+                self._topics.clear()
+            self._topics[topic] = packet.topic
+        return Delivery(
+            packet.topic,
+            packet.payload,
+            int(packet.qos),
+            packet.retain,
+            packet.packet_id or 0,
+            self._connection,
+        )
 
 
 class OwedAcknowledgements:
@@ -145,33 +207,34 @@ class OwedAcknowledgements:
     __slots__ = ("_early", "_owed")
 
     def __init__(self) -> None:
-        self._owed: deque[Delivery] = deque()
-        self._early: dict[int, Delivery] = {}
+        self._owed: list[Delivery] = []
+        self._early: set[int] = set()
+        """The identities of those in the queue that are to be acknowledged once it is their turn."""
 
     def __len__(self) -> int:
         return len(self._owed)
 
-    def received(self, delivery: Delivery) -> None:
-        """Owe this delivery's acknowledgement, where it has an id to acknowledge."""
-        if delivery.packet_id:
-            self._owed.append(delivery)
+    def received(self, deliveries: Sequence[Delivery]) -> None:
+        """Owe the acknowledgement of each that has an id to acknowledge."""
+        self._owed += [delivery for delivery in deliveries if delivery.packet_id]
 
-    def settle(self, deliveries: Iterable[Delivery]) -> bytes:
+    def settle(self, deliveries: Sequence[Delivery]) -> bytes:
         """The acknowledgements that may now be sent, joined; what is not owed here is ignored."""
-        ready = list[int]()
-        for delivery in deliveries:
-            if self._owed and self._owed[0] is delivery:
-                ready.append(self._pop())
-            elif delivery.packet_id:
-                self._early[delivery.packet_id] = delivery
-            while self._early and self._owed and self._early.get(self._owed[0].packet_id) is self._owed[0]:
-                del self._early[self._owed[0].packet_id]
-                ready.append(self._pop())
-        return struct.pack(f">{len(ready)}I", *ready)
+        if not self._owed:
+            return b""
+        ready = self._owed[: len(deliveries)]
+        if self._early or not all(map(is_, ready, deliveries)):
+            ready = self._ready_with(deliveries)
+        del self._owed[: len(ready)]
+        words = [_ACKNOWLEDGEMENT_WORD[delivery.qos] | delivery.packet_id for delivery in ready]
+        return struct.pack(f">{len(ready)}I", *words)
 
-    def _pop(self) -> int:
-        delivery = self._owed.popleft()
-        return _ACKNOWLEDGEMENT_WORD[delivery.qos] | delivery.packet_id
+    def _ready_with(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Those at the head of the queue that are settled with these, some of them out of turn."""
+        self._early |= set(map(id, self._owed)).intersection(map(id, deliveries))
+        ready = list(takewhile(lambda delivery: id(delivery) in self._early, self._owed))
+        self._early.difference_update(map(id, ready))
+        return ready
 
 
 @dataclass(slots=True)

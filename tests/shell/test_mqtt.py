@@ -145,8 +145,8 @@ def test_an_undecodable_frame_hides_neither_neighbour(frame: bytes, qos: int, pa
     assert isinstance(bad, Undecodable)
     assert (bad.raw, bad.qos, bad.packet_id) == (frame, qos, packet_id)
     assert bad.reason
-    assert isinstance(before, mqtt5.PublishPacket)
-    assert isinstance(after, mqtt5.PublishPacket)
+    assert isinstance(before, Delivery)
+    assert isinstance(after, Delivery)
     assert (before.payload, after.payload) == (b"1", b"2")
 
 
@@ -158,7 +158,162 @@ def test_no_bytes_at_all_raise_anything_but_a_broken_stream(stream: bytes) -> No
         packets = reader.feed(stream)
     except BrokenStream:
         return
-    assert all(isinstance(packet, mqtt5.Packet | Undecodable) for packet in packets)
+    assert all(isinstance(packet, Delivery | mqtt5.Packet | Undecodable) for packet in packets)
+
+
+# --- messages that need no codec ---------------------------------------------------------------
+
+
+class ByCodec(PacketReader):
+    """Reads every frame by the codec."""
+
+    def _take_plain(self, stream: bytes, start: int, packets: list[Any]) -> int:
+        return start
+
+
+def length_bytes(length: int, places: int) -> bytes:
+    """A length on so many bytes, which may be more than it needs."""
+    septets = [(length >> (7 * place)) & 0x7F for place in range(places)]
+    return bytes([*(septet | 0x80 for septet in septets[:-1]), septets[-1]])
+
+
+LARGEST_BYTES = 16_384
+TOPICS = [b"ward/map", b"", b"ward/new", b"w/\xff", b"w/\0", b"w/#", b"\xed\xa0\x80"]
+IDS = [b"\0\1", b"\0\0", b"\xff\xff"]
+PROPERTIES = [b"\0", b"\2\1\1", b"\5\2\0\0\0\5", b"\x80\0", b"\x20"]
+SIZES = [200, 0, 120, 16_371, 16_372]
+LENGTHS = [(0, 2), (0, 1), (0, 3), (0, 4), (-3, 2), (5, 2), (-10_000, 2)]
+"""By how much the length is wrong, and on how many bytes it stands at least."""
+ANNOUNCED = [0, 1, 300]
+"""How much longer the topic is said to be."""
+
+
+def message_frame(
+    kind: int,
+    topic: bytes,
+    packet_id: bytes,
+    properties: bytes,
+    size: int,
+    length: tuple[int, int],
+    more: int,
+) -> bytes:
+    """A PUBLISH, sound or not."""
+    rest = (len(topic) + more).to_bytes(2, "big") + topic
+    rest += (packet_id if kind & 6 else b"") + properties + b"x" * size
+    wrong, places = length
+    told = max(0, len(rest) + wrong)
+    least = 1 if told < 128 else 2 if told < 16_384 else 3
+    return bytes([kind]) + length_bytes(told, max(places, least)) + rest
+
+
+PARTS = (TOPICS, IDS, PROPERTIES, SIZES, LENGTHS, ANNOUNCED)
+TWO_ODD = [
+    (kind, *parts)
+    for kind, *parts in itertools.product(range(0x30, 0x40), *PARTS)
+    if (kind > 0x33) + sum(part != usual for part, (usual, *_) in zip(parts, PARTS, strict=True)) <= 2
+]
+"""Every frame that is unusual in two ways at most."""
+LIKELY = [st.one_of(st.just(each[0]), st.sampled_from(each)) for each in (TOPICS, IDS, PROPERTIES, SIZES)]
+MESSAGE_FRAMES = st.builds(
+    message_frame,
+    st.integers(0x30, 0x33),
+    *LIKELY,
+    st.sampled_from(LENGTHS[:4]),
+    st.sampled_from([0, 0, 0, 300]),
+)
+
+
+def read_in_pieces(reader: PacketReader, stream: bytes, cuts: list[int]) -> list[str]:
+    """What is read of it, up to where the stream breaks; the topic is known before."""
+    packets: list[Any] = [*reader.feed(publish_frame(b"", topic="ward/map"))]
+    edges = sorted({0, *(cut for cut in cuts if cut < len(stream)), len(stream)})
+    try:
+        for start, end in itertools.pairwise(edges):
+            packets += reader.feed(stream[start:end])
+    except BrokenStream as broken:
+        packets.append(broken)
+    return shown(packets)
+
+
+@codec_panics
+def test_what_needs_no_codec_is_read_as_the_codec_reads_it() -> None:
+    for parts in TWO_ODD:
+        stream = message_frame(*parts)
+        by_codec = read_in_pieces(ByCodec(LARGEST_BYTES), stream, [])
+        assert read_in_pieces(PacketReader(LARGEST_BYTES), stream, []) == by_codec, parts
+
+
+@codec_panics
+@given(st.lists(MESSAGE_FRAMES, min_size=1, max_size=6), st.lists(st.integers(1, 2000), max_size=4))
+def test_messages_in_a_row_are_read_as_the_codec_reads_them(frames: list[bytes], cuts: list[int]) -> None:
+    by_codec = read_in_pieces(ByCodec(LARGEST_BYTES), b"".join(frames), cuts)
+    assert read_in_pieces(PacketReader(LARGEST_BYTES), b"".join(frames), cuts) == by_codec
+
+
+IN_A_TOPIC = b"t" * 97 + b"\2\1\1" + b"x" * 155
+MISLEADING = {
+    "one byte of length": (b"ward/map", b"\x30\x7d\x01\0\x08ward/map\0" + b"x" * 113),
+    "three bytes of length": (
+        b"a" + IN_A_TOPIC,
+        b"\x30\x80\x80\1\0a" + IN_A_TOPIC + b"\0" * (16_384 - 2 - len(IN_A_TOPIC)),
+    ),
+}
+"""Frames that, read as if their length had two bytes, would be on the first topic."""
+
+
+@codec_panics
+@pytest.mark.parametrize(("topic", "frame"), MISLEADING.values(), ids=MISLEADING)
+def test_a_length_of_one_or_three_bytes_is_not_taken_for_one_of_two(topic: bytes, frame: bytes) -> None:
+    stream = publish_frame(b"", topic=topic.decode()) + frame + publish_frame(b"x" * 200)
+    wanted = shown(ByCodec(1 << 20).feed(stream))
+    assert len(wanted) == 3
+    assert shown(PacketReader(1 << 20).feed(stream)) == wanted
+
+
+PLAIN = [
+    mqtt5.PublishPacket("ward/map", b"x" * size, qos=qos, retain=retain, packet_id=packet_id).write()
+    for size in (118, 119, 16_000)
+    for qos, packet_id in ((mqtt5.QoS.AT_MOST_ONCE, None), (QOS_1, 9))
+    for retain in (False, True)
+]
+
+
+def test_a_plain_message_goes_past_the_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = PacketReader(1 << 20)
+    wanted = shown(ByCodec(1 << 20).feed(b"".join(PLAIN)))
+    reader.feed(PLAIN[0])
+    monkeypatch.setattr(mqtt5, "read", None)
+    assert shown(reader.feed(b"".join(PLAIN))) == wanted
+
+
+def test_equal_topics_are_one_object() -> None:
+    first, *others = [
+        packet for packet in PacketReader(1 << 20).feed(b"".join(PLAIN)) if type(packet) is Delivery
+    ]
+    assert len(others) == len(PLAIN) - 1
+    assert all(other.topic is first.topic for other in others[1:])
+
+
+@pytest.mark.parametrize("cut", range(1, len(PLAIN[2])))
+def test_a_plain_message_cut_at_any_byte_waits_for_its_rest(cut: int) -> None:
+    reader, stream = PacketReader(1 << 20), PLAIN[2] * 2
+    reader.feed(stream)
+    cut += len(PLAIN[2])
+    first, second = reader.feed(stream[:cut]), reader.feed(stream[cut:])
+    assert (len(first), len(second)) == (1, 1)
+    assert first == second
+
+
+def test_topics_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamproc.shell.packets._TOPICS_KNOWN", 3)
+    reader, payload = PacketReader(1 << 20), b"x" * 200
+    topics = [f"ward/{number}" for number in range(20)] + ["l" * 257]
+    for topic in topics:
+        assert len(reader._topics) <= 3
+        (read,) = reader.feed(publish_frame(payload, topic=topic))
+        assert isinstance(read, Delivery)
+        assert (read.topic, read.payload) == (topic, payload)
+    assert "l" * 257 not in reader._topics.values()
 
 
 @pytest.mark.parametrize("stream", [b"\x30\xff\xff\xff\xff\x01", b"\x30\x80\x80\x80\x80"])
@@ -182,8 +337,7 @@ def delivery(packet_id: int, qos: int = 1) -> Delivery:
 
 def owing(*deliveries: Delivery) -> OwedAcknowledgements:
     owed = OwedAcknowledgements()
-    for received in deliveries:
-        owed.received(received)
+    owed.received(deliveries)
     return owed
 
 
@@ -201,7 +355,7 @@ def test_acknowledgements_leave_in_receive_order_whatever_order_they_come_in(
     for start in range(0, len(order), at_a_time):
         some = order[start : start + at_a_time]
         told_ids.update(some)
-        sent += acknowledged_ids(owed.settle(received[packet_id] for packet_id in some))
+        sent += acknowledged_ids(owed.settle([received[packet_id] for packet_id in some]))
         assert set(sent) <= told_ids
     assert sent == sorted(received)
 
@@ -211,7 +365,7 @@ def test_acknowledging_twice_does_not_acknowledge_the_next_message_of_that_id() 
     owed = owing(first)
     assert owed.settle([first])
     assert not owed.settle([first])
-    owed.received(second)
+    owed.received([second])
     assert not owed.settle([first])
     assert acknowledged_ids(owed.settle([second])) == [1]
 
@@ -238,7 +392,7 @@ def window(count: int, *, receive_maximum: int = 2) -> PublishWindow:
 
 
 def frames_of(opened: PublishWindow) -> list[mqtt5.PublishPacket]:
-    packets = PacketReader(1 << 20).feed(b"".join(opened.next_frames(0.0, 1 << 20)[0]))
+    packets = [mqtt5.read(memoryview(frame))[0] for frame in opened.next_frames(0.0, 1 << 20)[0]]
     return [packet for packet in packets if isinstance(packet, mqtt5.PublishPacket)]
 
 
@@ -384,6 +538,19 @@ async def test_a_stale_acknowledgement_acknowledges_nothing(mosquitto: Mosquitto
         assert [again.payload for again in await arrivals(ward, 1)] == [b"new"]
 
 
+async def test_a_broker_that_greets_twice_is_left_for_a_new_link(scripted_broker: ScriptedBroker) -> None:
+    async with Connection(settings(scripted_broker.port), ["ward/#"]) as ward:
+        link = await scripted_broker.accept()
+        await link.greet()
+        link.say(mqtt5.ConnAckPacket().write(), publish_frame(b"1"))
+        again = await scripted_broker.accept()
+        await again.greet()
+        again.say(publish_frame(b"2"))
+        (*_, last) = await arrivals(ward, 2)
+        assert (last.payload, last.connection) == (b"2", 2)
+        assert (await again.hear(mqtt5.PubAckPacket)).packet_id == 7
+
+
 async def test_the_broker_sees_acknowledgements_in_the_order_of_its_messages(
     start_mosquitto: StartMosquitto,
 ) -> None:
@@ -393,7 +560,7 @@ async def test_the_broker_sees_acknowledgements_in_the_order_of_its_messages(
         await told(broker.port, *numbered(20))
         received = await arrivals(ward, 20, acknowledge=False)
         ward.acknowledge(received[10:])
-        ward.acknowledge(reversed(received[:10]))
+        ward.acknowledge([*reversed(received[:10])])
     broker.stop()
     seen = [line for line in broker.log if line.startswith("Received PUBACK from ward")]
     assert [line.split("Mid: ")[1].split(",")[0] for line in seen] == [str(one.packet_id) for one in received]
