@@ -23,6 +23,7 @@ from typing import Protocol, Self, TypeVar
 
 import structlog
 
+from streamproc.core.frozen import frozen
 from streamproc.shell.feed import Event, Told, read_skipped, sealed, unbroken, unsealed
 from streamproc.shell.machine import REAL, Databases, to_read
 from streamproc.shell.write_ahead import LogFile, damage_of, note_damage, noted_damage, read_log
@@ -122,7 +123,7 @@ class Message(Protocol):
     def retained(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recorded:
     """A message as it was read back."""
 
@@ -162,11 +163,10 @@ class Journal(Protocol):
 def encode_frames(position: int, received_ms: int, messages: Sequence[Message]) -> bytes:
     """One batch as one blob. The checksum covers its place and time, too: rows can't be swapped."""
     place = _PLACE.pack(position, received_ms, len(messages))
-    parts = list[bytes]()
+    parts, pack = list[bytes](), _MESSAGE.pack
     for message in messages:
-        topic = message.topic.encode()
-        flags = _RETAINED if message.retained else 0
-        parts += (_MESSAGE.pack(flags, len(topic), len(message.payload)), topic, message.payload)
+        topic, payload = message.topic.encode(), message.payload
+        parts += (pack(_RETAINED if message.retained else 0, len(topic), len(payload)), topic, payload)
     body = b"".join(parts)
     return b"".join((_SEAL.pack(_FRAMES_VERSION, zlib.crc32(body, zlib.crc32(place))), place, body))
 
@@ -187,9 +187,9 @@ def decode_frames(position: int, received_ms: int, frames: object) -> Batch:
 
 
 def _messages(frames: bytes, count: int) -> Iterator[Recorded]:
-    at = _SEAL.size + _PLACE.size
+    at, unpack = _SEAL.size + _PLACE.size, _MESSAGE.unpack_from
     for _ in range(count):
-        flags, topic_bytes, payload_bytes = _MESSAGE.unpack_from(frames, at)
+        flags, topic_bytes, payload_bytes = unpack(frames, at)
         payload_at = at + _MESSAGE.size + topic_bytes
         topic = frames[at + _MESSAGE.size : payload_at].decode()
         at = payload_at + payload_bytes

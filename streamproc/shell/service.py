@@ -295,8 +295,7 @@ class Service:
         """One round: commit, acknowledge, apply, announce. Without deliveries it is a tick, and one that
         comes between two others is committed only where it has something to announce."""
         deliveries, self._early = [*self._early, *self.handed_in.take(), *deliveries], []
-        messages: list[Message] = []
-        messages += telemetry_of(self.clock, map(from_outside, deliveries), self.intake.times_ms)
+        messages = telemetry_of(self.clock, from_outside(deliveries), self.intake.times_ms)
         now_ms = self.clock.read()
         if now_ms is None:  # a simulated clock that nobody has told yet: nothing is taken over
             self._early += deliveries
@@ -305,7 +304,7 @@ class Service:
             if deliveries or told or self._ticks.due(self.machine.steady_s()):
                 if told:
                     await self._journal_clock()
-                messages = [*told, *messages]
+                messages[:0] = told
                 position = await self._commit(now_ms, messages)
                 self.connection.acknowledge(deliveries)
                 if self.keeper.due:
@@ -645,9 +644,12 @@ def program() -> str:
     return f"{__version__}-{blake2b(versions.encode(), digest_size=6).hexdigest()}"
 
 
-def from_outside(delivery: Delivery) -> Delivery:
-    """As it came; under a topic that only we may use, it is refused as one that nobody knows."""
-    return delivery._replace(topic=UNDECODABLE_TOPIC) if own.is_own(delivery.topic) else delivery
+def from_outside(deliveries: Iterable[Delivery]) -> list[Message]:
+    """As they came; one under a topic that only we may use is refused as one that nobody knows."""
+    return [
+        delivery._replace(topic=UNDECODABLE_TOPIC) if delivery.topic.startswith(own.OWN) else delivery
+        for delivery in deliveries
+    ]
 
 
 def mqtt_settings(settings: Settings, will: LastWill | None) -> MqttSettings:

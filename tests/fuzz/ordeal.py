@@ -9,6 +9,7 @@ import json
 import random
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,7 +146,7 @@ class Ordeal:
     def _batch(self, together: list[Message]) -> None:
         hostile, ward = self.hostile, self.intake.ward
         self._announce(ward.tick(hostile.now_ms))
-        self.intake.take(hostile.now_ms, [arrived(message) for message in together])
+        self.intake.take(hostile.now_ms, arrived(together))
         self._announce(ward.tick(hostile.now_ms))
         self.batches += 1
         if self.batches % SHOWN_EVERY == 0:
@@ -185,10 +186,9 @@ class Ordeal:
         return self.intake.tally.taken.total() + self.intake.tally.rejected.total()
 
 
-def arrived(message: Message) -> Delivery:
-    """The message as the service takes it over from the broker."""
-    topic, payload, retained = message
-    return from_outside(Delivery(topic, payload, 1, retained, 1, 1))
+def arrived(messages: Iterable[Message]) -> list[Recorded]:
+    """The messages as the service takes them over from the broker."""
+    return from_outside(Delivery(topic, payload, 1, retained, 1, 1) for topic, payload, retained in messages)
 
 
 def as_line(message: Message) -> str:
