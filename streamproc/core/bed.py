@@ -268,7 +268,11 @@ class Bed:
         if isinstance(steady.like, PumpStatus):
             chart.infusions.go_on([each[0] for each in some], steady.pump(last[0], last[3], last[6]))
             return
-        for time_ms, _, _, seq, _, _, figure, _ in some:
+        times_ms, _, _, seqs, _, _, figures, _ = zip(*some, strict=True)
+        if not chart.counts_time_below_target:
+            chart.pressure.go_on_together(times_ms, [*map(int, figures)], steady.like, seqs)
+            return
+        for time_ms, seq, figure in zip(times_ms, seqs, figures, strict=True):
             chart.move_to(time_ms)
             chart.pressure.go_on(steady.sample(time_ms, seq, figure))
 

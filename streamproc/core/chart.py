@@ -176,6 +176,11 @@ class Chart:
         """A patient was admitted: somebody is to be heard from this bed, whoever was heard before."""
         self.waiting_since_ms = self.now_ms
 
+    @property
+    def counts_time_below_target(self) -> bool:
+        """Whether the pressure may be below target, so that each sample's time counts for itself."""
+        return self.pressure.trend.lowest < self.target_milli
+
     def move_to(self, now_ms: int) -> None:
         """Let time pass up to an instant, counting how long the pressure was below target."""
         trend = self.pressure.trend

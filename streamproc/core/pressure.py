@@ -6,7 +6,7 @@ samples are remembered as heard but do not enter the windows; artefacts never do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -156,6 +156,19 @@ class Pressure:
         self.cadence.heard(time_ms, hold_ms)
         self.artefacts.add(time_ms, 0, self.terms.artefact_window_ms, sample)
         self.trend.add(time_ms, sample.milli_mmhg, hold_ms, sample)
+
+    def go_on_together(
+        self, times_ms: Sequence[int], milli_mmhg: Sequence[int], of: MapSample, seqs: Sequence[int]
+    ) -> None:
+        """The same for several samples of one monitor, in order."""
+        last_ms, terms = times_ms[-1], self.terms
+        hold_ms = terms.map_hold_arterial_ms
+        self.newest_ms = last_ms
+        self.arterial_until_ms, self.goes_on_until_ms = last_ms + hold_ms, last_ms + self.goes_on_ms
+        for time_ms in times_ms:
+            self.cadence.heard(time_ms, hold_ms)
+        self.artefacts.add_together(times_ms, [0] * len(seqs), terms.artefact_window_ms, of, seqs)
+        self.trend.add_together(times_ms, milli_mmhg, hold_ms, of, seqs)
 
     def below(self, limit_milli: int, at_ms: int) -> Finding:
         """Whether the pressure that holds now is below the limit; unknown where none holds."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
@@ -27,6 +27,9 @@ FAR = 1 << 30
 """What is further from where its column counts from needs a wider column, or an origin of its own."""
 WIDE = "q"
 MOST_NARROW = 255
+
+
+Numbers = Sequence[int]
 
 
 @frozen
@@ -126,6 +129,52 @@ class Samples:
         self._origin.append(self._place)
         if time_ms >= self._crowded_ms:
             self._forget(time_ms - self.retention_ms)
+
+    def add_together(
+        self, times_ms: Numbers, values: Numbers, hold_ms: int, of: Identified, seqs: Numbers
+    ) -> None:
+        """Take in several samples of one start of a device, in the order of their times and numbers."""
+        if not self._fit(times_ms, values, hold_ms, of, seqs):
+            for time_ms, value, seq in zip(times_ms, values, seqs, strict=True):
+                self.add(time_ms, value, hold_ms, SampleId(of.device, of.boot, seq))
+            return
+        self._asked_ms = -1
+        self._add_up(times_ms, values, hold_ms)
+        base_ms, first = self._base_ms, self._origins[self._place].seq or 0
+        self._time.extend([time_ms - base_ms for time_ms in times_ms])
+        self._value.extend(values)
+        self._seq.extend([seq - first for seq in seqs])
+        self._origin.extend([self._place] * len(seqs))
+
+    def _fit(self, times_ms: Numbers, values: Numbers, hold_ms: int, of: Identified, seqs: Numbers) -> bool:
+        """Whether such samples go behind those that are here, and change neither bounds nor columns."""
+        last_ms = times_ms[-1]
+        if last_ms >= self._crowded_ms or (last_ms - self._base_ms > FAR and self._time.typecode != WIDE):
+            return False
+        device, boot, first, held_for_ms = self._origins[self._place]
+        return (
+            self.newest_ms < times_ms[0]
+            and self.lowest <= min(values)
+            and max(values) <= self.highest
+            and (device, boot, held_for_ms) == (of.device, of.boot, hold_ms)
+            and first is not None
+            and seqs[0] - first > -FAR
+            and seqs[-1] - first < FAR
+        )
+
+    def _add_up(self, times_ms: Numbers, values: Numbers, hold_ms: int) -> None:
+        """The totals of further samples, before they are entered."""
+        newest_ms, holds, until_ms = self.newest_ms, self.newest_value, self.newest_until_ms
+        area, held = self._newest_area, self._newest_held
+        for place, (time_ms, value) in enumerate(zip(times_ms, values, strict=True), start=len(self._time)):
+            held_ms = (time_ms if time_ms < until_ms else until_ms) - newest_ms
+            area, held = area + holds * held_ms, held + held_ms
+            newest_ms, holds, until_ms = time_ms, value, time_ms + hold_ms
+            if place % EACH == 0:
+                self._area.append(area)
+                self._held.append(held)
+        self._newest_area, self._newest_held = area, held
+        self.newest_ms, self.newest_value, self.newest_until_ms = newest_ms, holds, until_ms
 
     def _numbered(self, said: Identified, hold_ms: int) -> int:
         """How far a sample's number is from its origin's, which becomes the newest one's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import Random
 
 import pytest
 from read_again import read_again
@@ -98,6 +99,35 @@ def test_what_a_snapshot_left_out_comes_from_the_one_before(stream: object, kept
     assert [again.now(time_ms) for time_ms, _ in whole] == [newest.now(time_ms) for time_ms, _ in whole]
     assert (again._area, again._held) == (newest._area, newest._held)
     assert again._totals_now(end_ms + 1) == newest._totals_now(end_ms + 1)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_samples_that_are_entered_together_come_to_what_each_comes_to_by_itself(seed: int) -> None:
+    """Whatever they are: in their columns' reach or not, within bounds or not, of the same device or not."""
+    chance = Random(seed)
+    one_by_one, together = (Samples(90_000, 0, 300_000) for _ in range(2))
+    time_ms, seq, boot = 0, 0, "b1"
+    for samples in (one_by_one, together):
+        samples.add(0, 70_000, 5_000, SampleId("MON-1", boot, 0))
+    if seed % 2:  # a stay that soon is longer than its narrow column can tell
+        time_ms = FAR - 200_000
+    for _ in range(60):
+        if chance.random() < 1 / 10:
+            boot, seq = f"b{chance.randint(1, 3)}", chance.choice([0, 5, 2**40])
+        time_ms += chance.choice([0, 0, 0, 0, 0, 0, -3_000])
+        hold_ms, spread = chance.choice([(5_000, 9), (5_000, 9), (2_000, 9), (5_000, 900)])
+        times_ms, values, seqs = list[int](), list[int](), list[int]()
+        for _ in range(chance.randint(1, 20)):
+            time_ms += chance.choice([1_000, 1_000, 1_001, 7_000, 1])
+            seq += chance.choice([1, 1, 1, 1, FAR // 3])
+            times_ms.append(time_ms)
+            values.append(70_000 + chance.randint(-spread, spread))
+            seqs.append(seq)
+        for at_ms, value, number in zip(times_ms, values, seqs, strict=True):
+            one_by_one.add(at_ms, value, hold_ms, SampleId("MON-1", boot, number))
+        together.add_together(times_ms, values, hold_ms, SampleId("MON-1", boot, None), seqs)
+        assert together == one_by_one, f"seed {seed} at {time_ms} ms"
+        assert together.snapshot() == one_by_one.snapshot()
 
 
 def test_totals_count_times_beyond_the_narrow_columns() -> None:
