@@ -44,7 +44,7 @@ def replayed(
     run.intake.obeys_journal, run.intake.tally = obeys_journal, tally
     journals = [journal for file in files if (journal := journal_at(file)) is not None]
     if not journals:
-        return run.alerts(read_files(files), until_ms)
+        return run.alerts(read_files(files, run.intake.known), until_ms)
     if len(files) > 1:
         raise Unreadable(f"{journals[0]}: a journal has a beginning of its own; right would be it alone")
     return run.journal(journals[0], until_ms)

@@ -30,7 +30,7 @@ from streamproc.core.terms import Terms
 from streamproc.core.ward import Limits, Ward
 from streamproc.shell.journal import Message as Recorded
 from streamproc.shell.tally import Tally
-from streamproc.wire import Decoder, Rejected, Topics, digest, own, rfc3339
+from streamproc.wire import Decoder, Received, Rejected, Topics, digest, own, rfc3339
 from streamproc.wire.alike import Alike, Said
 
 DETAILS = {
@@ -63,6 +63,9 @@ class Known(NamedTuple):
 
 Followed = tuple[Known, Said]
 
+
+Compared = tuple[Received, Known, Said]
+"""A recorded message, what is known of its topic, and what it says."""
 
 KNOWN_MAX = 50_000
 """Topics that are known: those of some ten thousand beds; one more, and all begin anew."""
@@ -104,7 +107,7 @@ class Intake:
     def _judge(self, ward: Ward, settings: Settings) -> None:
         """Another ward has other beds, and another door may read otherwise: no topic is known any more."""
         self.settings, self.ward, self.decoder = settings, ward, decoder_from(settings)
-        self.known = {}
+        self.known.clear()
 
     def live_through(self, now_ms: int, messages: Sequence[Recorded]) -> list[Change]:
         """One batch: the same for live ones and for journaled ones. Returns what is to be announced.
@@ -164,6 +167,25 @@ class Intake:
             elif self._follow(*what, message, received_ms):
                 followed.append(what[0].kind)
         self.tally.count_accepted(followed)
+
+    def compared(self, messages: Sequence[Received]) -> list[Compared] | None:
+        """What recorded messages of one instant say, in the order of `take`, if all of them were compared
+        with what is known of their topics now; else None."""
+        known_of, found = self.known.get, list[Compared]()
+        for message in messages:
+            known, compared = known_of(message.topic), message.compared
+            if compared is None or known is None or known is not compared[0]:
+                return None
+            found.append((message, known, compared[1]))
+        if len(found) > 1:
+            found.sort(key=_by_event_time)
+        return found
+
+    def take_compared(self, received_ms: int, compared: Sequence[Compared]) -> None:
+        """What `take` comes to for these."""
+        for message, known, said in compared:
+            if self._follow(known, said, message, received_ms):
+                self.tally.count(known.kind, Taken.ACCEPTED)
 
     def _read(self, message: Recorded, number: int, received_ms: int, readable: list[Readable]) -> None:
         decoded = self.decoder.decode(message.topic, message.payload, received_ms, message.retained)
@@ -246,6 +268,11 @@ class Intake:
         self.tally.count(rejected.kind, rejected.reason)
         if self.on_rejected is not None:
             self.on_rejected(rejected, message, received_ms)
+
+
+def _by_event_time(compared: Compared) -> tuple[int, str, str, int, bytes]:
+    message, known, (time_ms, seq, _) = compared
+    return time_ms, message.topic, known.steady.device, seq, message.payload
 
 
 def _in_force(settings: Settings) -> tuple[Sequence[Rule], Terms, Limits, frozenset[str], str]:

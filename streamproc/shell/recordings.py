@@ -8,14 +8,16 @@ from __future__ import annotations
 import gzip
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import zstandard
 
-from streamproc.wire import BadLine, Received, read_lines
+from streamproc.wire import BadLine, Received
+from streamproc.wire.compared import Lines
+from streamproc.wire.recorded import Known
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -28,12 +30,15 @@ class Unreadable(Exception):
     """A recording cannot be read to its end; the message names the file, and the line where it is one."""
 
 
-def read_files(paths: Iterable[str]) -> Iterator[Received]:
-    """The messages of several recordings, one after the other; `-` is standard input."""
+def read_files(paths: Iterable[str], known: Mapping[str, Known] | None = None) -> Iterator[Received]:
+    """The messages of several recordings, one after the other; `-` is standard input.
+
+    Those of topics of which it is known what their last message was like are compared with it."""
+    lines = Lines({} if known is None else known)
     for path in paths:
         try:
             with _opened(path) as file:
-                yield from read_lines(file)
+                yield from lines.read(file)
         except UNREADABLE as error:
             raise Unreadable(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 

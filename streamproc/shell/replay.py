@@ -7,9 +7,8 @@ hold-back, so a file whose lines were shuffled that far gives what the file itse
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
@@ -50,31 +49,57 @@ class Replay:
 
     def changes(self, messages: Iterable[Received], until_ms: int | None = None) -> Iterator[Change]:
         """Every change, in order of the feed."""
+        intake = self.intake
         now_ms: int | None = None
-        in_order = in_order_of_receipt(messages, self.intake.ward.limits.hold_back_ms)
-        for received_ms, group in groupby(in_order, key=attrgetter("received_ms")):
-            together = list(group)
+        for received_ms, together in in_order_of_receipt(messages, intake.ward.limits.hold_back_ms):
             if now_ms is None:
                 now_ms = self.begins_ms = received_ms
-            now_ms = max(now_ms, received_ms)
+            elif received_ms > now_ms:
+                now_ms = received_ms
             if until_ms is not None and now_ms > until_ms:
                 break
-            self.intake.look_back(now_ms, together)
-            yield from self.intake.tick(now_ms)
-            self.intake.take(now_ms, together)
+            compared = intake.compared(together)
+            if compared is None:
+                intake.look_back(now_ms, together)
+            if changes := intake.tick(now_ms):
+                yield from changes
+            if compared is None:
+                intake.take(now_ms, together)
+            else:
+                intake.take_compared(now_ms, compared)
         end_ms = until_ms if until_ms is not None else now_ms
         if end_ms is not None:
-            yield from self.intake.tick(end_ms)
+            yield from intake.tick(end_ms)
 
 
-def in_order_of_receipt(messages: Iterable[Received], within_ms: int) -> Iterator[Received]:
-    """The messages by receipt, then topic and payload, as far as they are displaced by `within_ms`."""
-    waiting: list[Received] = []
-    newest_ms = 0
+Instant = tuple[int, Sequence[Received]]
+"""What was received at one instant, in order of topic and payload."""
+
+
+def in_order_of_receipt(messages: Iterable[Received], within_ms: int) -> Iterator[Instant]:
+    """The messages instant by instant, as far as they are displaced by `within_ms`."""
+    together: dict[int, list[Received]] = {}
+    instants, newest_ms, past_ms = list[int](), -1, -1
     for message in messages:
-        heapq.heappush(waiting, message)
-        newest_ms = max(newest_ms, message.received_ms)
-        while waiting[0].received_ms < newest_ms - within_ms:
-            yield heapq.heappop(waiting)
-    while waiting:
-        yield heapq.heappop(waiting)
+        received_ms = message[0]
+        if received_ms > newest_ms:
+            newest_ms, past_ms = received_ms, received_ms - within_ms
+        elif (others := together.get(received_ms)) is not None:
+            others.append(message)
+            continue
+        together[received_ms] = [message]
+        heapq.heappush(instants, received_ms)
+        while instants[0] < past_ms:
+            first_ms = heapq.heappop(instants)
+            yield first_ms, _in_order(together.pop(first_ms))
+    for last_ms in sorted(instants):
+        yield last_ms, _in_order(together[last_ms])
+
+
+def _in_order(messages: list[Received]) -> list[Received]:
+    if len(messages) > 1:
+        messages.sort(key=_ORDER)
+    return messages
+
+
+_ORDER = attrgetter("topic", "payload", "retained")

@@ -7,17 +7,20 @@ they say the same, and need not be read anew. Any other payload gets no answer h
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from streamproc.wire.instant import instant_ms
 from streamproc.wire.mmhg import milli_mmhg, mmhg
 from streamproc.wire.plain import is_plain
 from streamproc.wire.rejected import Refused
+from streamproc.wire.strict_json import is_compact
 
 _NUMBER = re.compile(rb"(?:0|[1-9][0-9]{0,5})(?:\.[0-9]{1,6})?")
 """A figure of few digits, as JSON has it: below any limit of the contract."""
+_FIGURE_WRITTEN = rb"[0-9.]+"
 _SEQ = re.compile(rb'"seq": ?([0-9]+)(?=[,}\s])')
 _TIME = re.compile(rb'"time": ?"([^"]*)"')
 _FIGURE = {
@@ -40,6 +43,9 @@ Said = tuple[int, int, float]
 class Figures(dict[bytes, float | None]):
     """Figures as they are written, and what each says; None where it must be looked at more closely."""
 
+    written: bytes = b""
+    """How one may be written, as a pattern."""
+
     def __missing__(self, written: bytes) -> float | None:
         if len(self) >= FIGURES_MAX:
             self.clear()
@@ -50,9 +56,28 @@ class Figures(dict[bytes, float | None]):
         """Of messages without a figure: nothing may stand there."""
         return None if written else 0.0
 
+    @cached_property
+    def as_we_write(self) -> Figures:
+        """The same of figures that stand as we write them; None of any other."""
+        return AsWeWrite(self)
+
+
+class AsWeWrite(Figures):
+    """Figures of recorded lines: of another spelling the payload is not what stands there."""
+
+    def __init__(self, figures: Figures) -> None:
+        super().__init__()
+        self.figures, self.written = figures, figures.written
+
+    def read(self, written: bytes) -> float | None:
+        """As the others read it."""
+        return self.figures[written] if not written or is_compact(written) else None
+
 
 class Volumes(Figures):
     """Figures in mL."""
+
+    written = _FIGURE_WRITTEN
 
     def read(self, written: bytes) -> float | None:
         """In mL."""
@@ -61,6 +86,8 @@ class Volumes(Figures):
 
 class Pressures(Figures):
     """Plausible figures in one unit."""
+
+    written = _FIGURE_WRITTEN
 
     def __init__(self, unit: str, low_mmhg: float, high_mmhg: float) -> None:
         super().__init__()
@@ -75,7 +102,7 @@ class Pressures(Figures):
 
 
 class Times(dict[bytes, int]):
-    """One half of a time, its second or what follows, each with its ms; any other text is `Refused`."""
+    """One part of a time, each with its ms; any other text is `Refused`."""
 
     def __init__(self, before: str, behind: str) -> None:
         super().__init__()
@@ -88,12 +115,23 @@ class Times(dict[bytes, int]):
         return read
 
 
+class Seconds(dict[bytes, int]):
+    """Seconds, each with its ms; of many one minute and sixty ends are read. Any other text is `Refused`."""
+
+    def __missing__(self, text: bytes) -> int:
+        if len(self) >= FIGURES_MAX:
+            self.clear()
+        self[text] = read = _MINUTES[text[:MINUTE_CHARACTERS]] + _ENDS[text[MINUTE_CHARACTERS:]]
+        return read
+
+
 _VOLUMES, _NO_FIGURE = Volumes(), Figures()
-_NOWHERE = b"\0"
-"""What stands between no two parts."""
-_SECONDS, _PARTS = Times("", "Z"), Times("1970-01-01T00:00:00", "")
-_SECOND_CHARACTERS = len("2026-11-23T08:15:02")
-_ZERO = b"0"[0]
+_MINUTES, _ENDS = Times("", ":00Z"), Times("1970-01-01T00:00", "Z")
+SECONDS, PARTS = Seconds(), Times("1970-01-01T00:00:00", "")
+MINUTE_CHARACTERS = len("2026-11-23T08:15")
+SECOND_CHARACTERS = len("2026-11-23T08:15:02")
+_NUMBERED = rb"0|[1-9][0-9]{0,%d}" % (SEQ_DIGITS - 1)
+_TIMED = rb'[^"]*'
 
 
 @dataclass(slots=True)
@@ -107,28 +145,46 @@ class Alike:
     number_at: int
     time_at: int
     figure_at: int
-    has_figure: bool
     figures: Figures
+    part: Part = field(init=False)
 
-    def read(self, payload: bytes) -> Said | None:
-        """What a payload says that is like the one that this was made of."""
-        before, behind = self.before, self.behind
-        if not (payload.startswith(before) and payload.endswith(behind)):
+    def __post_init__(self) -> None:
+        lengths = len(self.before), len(self.between), len(self.between_last), len(self.behind)
+        order = self.number_at, self.time_at, self.figure_at
+        self.part = _parting(lengths, order, self.figures.written)
+
+    def read(self, payload: bytes, begins: int = 0) -> Said | None:
+        """What a payload says that is like the one that this was made of; it may begin within a line."""
+        parted = self.part(payload, begins)
+        if parted is None:
             return None
-        first, found, rest = payload[len(before) : -len(behind)].partition(self.between)
-        second, last, third = rest.partition(self.between_last)
+        before, first, between, second, last, third, behind = parted.groups()
+        as_before = before == self.before and behind == self.behind
+        if not as_before or between != self.between or last != self.between_last:
+            return None
         parts = (first, second, third)
-        number, time = parts[self.number_at], parts[self.time_at]
-        if not (found and bool(last) is self.has_figure and number.isdigit() and len(number) <= SEQ_DIGITS):
-            return None
-        figure = self.figures[parts[self.figure_at]]
-        if figure is None or (number[0] == _ZERO and len(number) > 1):
+        figure, time = self.figures[parts[self.figure_at]], parts[self.time_at]
+        if figure is None:
             return None
         try:
-            time_ms = _SECONDS[time[:_SECOND_CHARACTERS]] + _PARTS[time[_SECOND_CHARACTERS:]]
+            time_ms = SECONDS[time[:SECOND_CHARACTERS]] + PARTS[time[SECOND_CHARACTERS:]]
         except Refused:
             return None
-        return time_ms, int(number), figure
+        return time_ms, int(parts[self.number_at]), figure
+
+
+Part = Callable[[bytes, int], re.Match[bytes] | None]
+
+
+@lru_cache(maxsize=256)
+def _parting(lengths: tuple[int, ...], order: tuple[int, ...], figure: bytes) -> Part:
+    """What takes messages apart whose parts stand so far from each other, alike or not."""
+    parts = [b""] * len(order)
+    for at, written in zip(order, (_NUMBERED, _TIMED, figure), strict=True):
+        parts[at] = b"(%b)" % written
+    fixed = [b"(.{%d})" % length for length in lengths]
+    pattern = fixed[0] + b"".join(part + behind for part, behind in zip(parts, fixed[1:], strict=True))
+    return re.compile(pattern, re.DOTALL).fullmatch
 
 
 def alike(kind: str, payload: bytes, low_mmhg: float, high_mmhg: float) -> Alike | None:
@@ -147,12 +203,11 @@ def alike(kind: str, payload: bytes, low_mmhg: float, high_mmhg: float) -> Alike
     return Alike(
         payload[: in_order[0][0]],
         between[0],
-        between[1] if figure is not None else _NOWHERE,
+        between[1] if figure is not None else b"",
         _shared(payload[in_order[-1][1] :]),
         in_order.index(spans[0]),
         in_order.index(spans[1]),
         in_order.index(spans[2]) if figure is not None else len(spans),
-        figure is not None,
         figures if figure is not None else _NO_FIGURE,
     )
 

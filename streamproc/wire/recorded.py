@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from streamproc.core.reason import Reason
+from streamproc.wire.alike import Alike, Said
 from streamproc.wire.diagnosis import refusal
 from streamproc.wire.encode import encode
 from streamproc.wire.fields import Instant, Message
@@ -47,6 +48,13 @@ class RecordedLine(Message):
     retain: bool = False
 
 
+class Known(Protocol):
+    """What is known of a topic; whoever knows it may know more."""
+
+    @property
+    def alike(self) -> Alike: ...
+
+
 class Received(NamedTuple):
     """A message as the broker gave it."""
 
@@ -54,6 +62,8 @@ class Received(NamedTuple):
     topic: str
     payload: bytes
     retained: bool = False
+    compared: tuple[Known, Said] | None = None
+    """What was known of its topic and what it says, where it was read as like that."""
 
 
 class BadLine(ValueError):
@@ -65,10 +75,10 @@ class BadLine(ValueError):
         self.detail = detail
 
 
-_FIRST, _THEN_TOPIC, _THEN_PAYLOAD, _END = b'{"received":"', b'","topic":"', b'","payload":', b"}\n"
-_RECEIVED_AT = len(_FIRST)
-_RECEIVED_END = _RECEIVED_AT + len("2026-11-23T08:15:02.100Z")
-_TOPIC_AT = _RECEIVED_END + len(_THEN_TOPIC)
+FIRST, THEN_TOPIC, THEN_PAYLOAD, END = b'{"received":"', b'","topic":"', b'","payload":', b"}\n"
+RECEIVED_AT = len(FIRST)
+RECEIVED_END = RECEIVED_AT + len("2026-11-23T08:15:02.100Z")
+TOPIC_AT = RECEIVED_END + len(THEN_TOPIC)
 
 _VALIDATE = TypeAdapter(RecordedLine).validator.validate_python
 
@@ -83,7 +93,7 @@ def read_lines(lines: Iterable[bytes]) -> Iterator[Received]:
 def read_line(line: bytes, number: int = 1) -> Received:
     """The message that a line records; `number` is for the complaint."""
     try:
-        return _as_written(line) or _received(line)
+        return as_written(line) or _received(line)
     except Refused as refused:
         raise BadLine(number, refused.detail.removeprefix("payload: ")) from None
 
@@ -108,22 +118,22 @@ def _carried(payload: bytes, max_bytes: int) -> dict[str, Any]:
     return {"payload_raw": RawPayload(base64=b64encode(payload).decode())}
 
 
-def _as_written(line: bytes) -> Received | None:
+def as_written(line: bytes) -> Received | None:
     """The message of a line that surely stands as `write_line` writes it; None of any other."""
-    topic_end = line.find(b'"', _TOPIC_AT)
-    payload_at = topic_end + len(_THEN_PAYLOAD)
+    topic_end = line.find(b'"', TOPIC_AT)
+    payload_at = topic_end + len(THEN_PAYLOAD)
     in_place = (
-        line.startswith(_FIRST)
-        and line.endswith(_END)
-        and line[_RECEIVED_END:_TOPIC_AT] == _THEN_TOPIC
-        and line[topic_end:payload_at] == _THEN_PAYLOAD
+        line.startswith(FIRST)
+        and line.endswith(END)
+        and line[RECEIVED_END:TOPIC_AT] == THEN_TOPIC
+        and line[topic_end:payload_at] == THEN_PAYLOAD
     )
-    payload = line[payload_at : -len(_END)]
+    payload = line[payload_at : -len(END)]
     if not in_place or b"\\" in line or not line.isascii() or not is_compact(payload):
         return None
-    topic = line[_TOPIC_AT:topic_end].decode()
+    topic = line[TOPIC_AT:topic_end].decode()
     try:
-        received_ms = instant_ms(line[_RECEIVED_AT:_RECEIVED_END].decode())
+        received_ms = instant_ms(line[RECEIVED_AT:RECEIVED_END].decode())
     except Refused:
         return None
     return Received(received_ms, topic, payload) if topic.isprintable() else None

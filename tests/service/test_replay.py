@@ -25,6 +25,7 @@ from streamproc.shell.broker import free_port
 from streamproc.shell.recordings import read_files
 from streamproc.shell.replay import Replay
 from streamproc.shell.service import Service
+from streamproc.shell.tally import Tally
 from streamproc.wire import Received, encode, read_lines, rfc3339
 from streamproc.wire.announce import alert_event
 
@@ -168,6 +169,51 @@ def test_lines_shuffled_within_the_hold_back_give_the_same_bytes(
     assert shuffled != lines
     (tmp_path / "shuffled.jsonl").write_bytes(b"".join(shuffled))
     assert replay(str(tmp_path / "shuffled.jsonl")) == alerts
+
+
+def written_otherwise(lines: list[bytes], how: str) -> list[bytes]:
+    """The recording as it is, in another order, or with many messages at the same instant."""
+    print("seed 11")
+    chance = random.Random(11)
+    if how == "shuffled":
+        displaced = {line: received_s(line) + chance.uniform(0, HOLD_BACK_S) for line in lines}
+        return sorted(lines, key=displaced.__getitem__)
+    if how == "displaced too far":
+        return sorted(lines, key=lambda line: received_s(line) + chance.choice([0] * 50 + [20, 90]))
+    if how == "at the same instants":
+        return [line[: len('{"received":"2026-11-23T08:15:02')] + b".0" + line[34:] for line in lines]
+    return lines
+
+
+def replayed_from(file: Path, *, compared: bool) -> tuple[list[bytes], Tally, dict[str, Any], int]:
+    """Alerts, counts and the ward at the end; and how many lines were compared."""
+    run, compared_lines = Replay(CHOSEN), 0
+
+    def counted(messages: Iterator[Received]) -> Iterator[Received]:
+        nonlocal compared_lines
+        for message in messages:
+            compared_lines += message.compared is not None
+            yield message
+
+    messages = counted(read_files([str(file)], run.intake.known if compared else None))
+    told = list(run.alerts(messages))
+    run.intake.ward.bring_up()
+    return told, run.intake.tally, run.intake.ward.snapshot(), compared_lines
+
+
+@pytest.mark.parametrize("how", ["as recorded", "shuffled", "displaced too far", "at the same instants"])
+def test_lines_that_are_compared_come_to_what_lines_read_in_full_come_to(
+    recording: Path, tmp_path: Path, how: str
+) -> None:
+    lines = written_otherwise(recording.read_bytes().splitlines(keepends=True), how)
+    file = tmp_path / "otherwise.jsonl"
+    file.write_bytes(b"".join(lines))
+    *compared, compared_lines = replayed_from(file, compared=True)
+    *in_full, none = replayed_from(file, compared=False)
+    assert compared == in_full
+    assert compared[0]
+    assert none == 0
+    assert compared_lines > len(lines) / 2
 
 
 def test_a_compressed_file_and_standard_input_give_the_same_bytes(

@@ -150,7 +150,7 @@ def both_ways(line: bytes) -> tuple[object, object]:
     """What a line says to whoever looks where things should stand, and to the strict reader."""
     with pytest.MonkeyPatch.context() as patched:
         said = read_line_or_complaint(line)
-        patched.setattr(recorded, "_as_written", lambda line: None)
+        patched.setattr(recorded, "as_written", lambda line: None)
         return said, read_line_or_complaint(line)
 
 
@@ -164,8 +164,8 @@ def read_line_or_complaint(line: bytes) -> object:
 @pytest.mark.parametrize("example", [MAP, PUMP, BOLUS, ACK], ids=["map", "pump", "bolus", "ack"])
 def test_a_line_of_ours_is_read_where_things_stand(example: bytes) -> None:
     line = write_line(Received(RECEIVED_MS, TOPIC["map"], example))
-    assert recorded._as_written(line) is not None
-    assert recorded._as_written(line) == recorded._received(line)
+    assert recorded.as_written(line) is not None
+    assert recorded.as_written(line) == recorded._received(line)
 
 
 @given(rng=st.randoms(use_true_random=False))
