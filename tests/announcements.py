@@ -100,9 +100,10 @@ def _evidence(change: Change) -> Iterator[str]:
     if change.wording.with_dose:
         yield f"dose {evidence.dose_per_kg_min}"
         for c in evidence.channels:
-            rate = f"{c.rate.value} {c.rate.unit}" if c.rate else "no rate"
+            r = c.report
+            rate = f"{r.rate.value} {r.rate.unit}" if r.rate else "no rate"
             weight = f"{c.weight_kg} kg by {c.weight_source}" if c.weight_source else "no weight"
-            yield f"channel {c.channel} {c.state}, {rate}, form by {c.form_source}, {weight}"
+            yield f"channel {r.channel} {r.state}, {rate}, form by {c.form_source}, {weight}"
 
     for reading in evidence.observed:
         told = " ".join(map(str, filter(None, (reading.kind, reading.fluid, reading.value))))

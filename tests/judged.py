@@ -115,12 +115,13 @@ def _window(window: WindowEvidence) -> str:
 
 
 def _channel(c: ChannelEvidence) -> str:
-    rate = f"{c.rate.value:g} {c.rate.unit}" if c.rate else "no rate"
-    bag = f", {c.concentration.value:g} {c.concentration.unit}" if c.concentration else ""
+    r = c.report
+    rate = f"{r.rate.value:g} {r.rate.unit}" if r.rate else "no rate"
+    bag = f", {r.concentration.value:g} {r.concentration.unit}" if r.concentration else ""
     weighed = "" if c.weight_ms is None else f" of {_minute(c.weight_ms)} by {c.weight_source}"
     weight = f", {c.weight_kg:g} kg{weighed}" if c.weight_kg else ""
-    reported = f"{_sample(c.reported)} at {_minute(c.reported_ms)}"
-    return f"channel {c.channel} {c.state}, {rate}{bag}{weight}, {reported}"
+    reported = f"{r.device}/{r.seq} at {_minute(r.time_ms)}"
+    return f"channel {r.channel} {r.state}, {rate}{bag}{weight}, {reported}"
 
 
 def _sample(sample: SampleId) -> str:

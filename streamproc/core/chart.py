@@ -152,6 +152,8 @@ class Chart:
     alerts: dict[str, Alert] = field(default_factory=dict)
     open_alerts: dict[str, Alert] = field(default_factory=dict)
     """Those of them that are open, in the same order: few, where `alerts` are many."""
+    open_alarms: tuple[str, ...] = ()
+    """The rules of those that are physiological or technical, in the order of their names."""
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     spells: dict[str, int] = field(default_factory=dict)
     opened: Opening | None = None
@@ -302,6 +304,8 @@ class Chart:
     def note_open_alerts(self) -> None:
         """See anew which alerts are open: one has started or ended."""
         self.open_alerts = {rule: alert for rule, alert in self.alerts.items() if alert.open}
+        alarms = [rule for rule in self.open_alerts if self.kinds[rule] is not Kind.ADVISORY]
+        self.open_alarms = tuple(sorted(alarms))
 
     # what it tells
 
@@ -656,11 +660,7 @@ class Chart:
 
     def no_open_alarm(self) -> Finding:
         """Whether no physiological or technical alert of the bed is open."""
-        return none_open_but(tuple(self.open_alarms()))
-
-    def open_alarms(self) -> list[str]:
-        """The rules of open alerts that are physiological or technical, in the order of their names."""
-        return sorted([rule for rule in self.open_alerts if self.kinds[rule] is not Kind.ADVISORY])
+        return none_open_but(self.open_alarms)
 
     def alert(self, rule: str) -> Alert:
         """A rule's alert on this bed, whatever its stage."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from streamproc.core.chart import Chart, ms
 from streamproc.core.dose import NANO
-from streamproc.core.events import Doubt, DrugForm, ObservationKind, PumpState, Quantity
+from streamproc.core.events import Doubt, DrugForm, ObservationKind, PumpStatus
 from streamproc.core.frozen import frozen
 from streamproc.core.observations import Reading
 from streamproc.core.rule import Wording
@@ -35,15 +35,9 @@ class WindowEvidence:
 
 @frozen
 class ChannelEvidence:
-    """One channel's part in a dose: what it reported, when, and which weight was used."""
+    """One channel's part in a dose: what it reported, and which form of the drug and weight were used."""
 
-    channel: str
-    drug: str
-    reported: SampleId
-    reported_ms: int
-    state: PumpState
-    rate: Quantity | None
-    concentration: Quantity | None
+    report: PumpStatus
     form: DrugForm | None
     form_source: str | None
     weight_kg: float | None
@@ -204,7 +198,7 @@ def _patient(chart: Chart, _: Sight, __: Heard) -> Evidence:
 
 def _alerts(chart: Chart, saw: Sight, _: Heard) -> Evidence:
     """The id of a rule's alert, open or ended last; of no rule in particular, those of open alarms."""
-    names = [saw.what] if saw.what in chart.alerts else [] if saw.what else chart.open_alarms()
+    names = [saw.what] if saw.what in chart.alerts else [] if saw.what else chart.open_alarms
     ids = tuple([alert_id for name in names if (alert_id := chart.alerts[name].alert_id)])
     return Evidence(alerts=ids) if ids else NOTHING_SEEN
 
@@ -260,22 +254,10 @@ def _channel(chart: Chart, name: str) -> ChannelEvidence:
     status = chart.infusions.channels[name].status
     drug = chart.terms.drugs[status.drug]
     form = status.form or drug.charted_as
-    weight_kg, weight_source, weight_ms = chart.infusions.weight_kg, "patient context", None
-    if weight_kg is None:
-        weight_kg, weight_source, weight_ms = status.weight_kg, "pump", status.time_ms
-    else:
-        weight_ms = chart.infusions.weight_since_ms
-    return ChannelEvidence(
-        channel=name,
-        drug=status.drug,
-        reported=SampleId(status.device, status.boot, status.seq),
-        reported_ms=status.time_ms,
-        state=status.state,
-        rate=status.rate,
-        concentration=status.concentration,
-        form=form,
-        form_source="pump" if status.form else "drug library" if form else None,
-        weight_kg=weight_kg,
-        weight_source=weight_source if weight_kg is not None else None,
-        weight_ms=weight_ms if weight_kg is not None else None,
-    )
+    form_source = "pump" if status.form else "drug library" if form else None
+    weight_kg, since_ms = chart.infusions.weight_kg, chart.infusions.weight_since_ms
+    if weight_kg is not None:
+        return ChannelEvidence(status, form, form_source, weight_kg, "patient context", since_ms)
+    if status.weight_kg is not None:
+        return ChannelEvidence(status, form, form_source, status.weight_kg, "pump", status.time_ms)
+    return ChannelEvidence(status, form, form_source, None, None, None)

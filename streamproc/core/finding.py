@@ -68,13 +68,16 @@ class Finding:
     def asked(self, wanted: bool = True) -> list[tuple[Clause, bool]]:
         """Every comparison in it, and whether it must be met for the whole to be met, or must not."""
         asked: list[tuple[Clause, bool]] = []
+        self._ask(asked, wanted)
+        return asked
+
+    def _ask(self, asked: list[tuple[Clause, bool]], wanted: bool) -> None:
         wanted = wanted is not self.opposite
         for part in self.parts:
             if isinstance(part, Clause):
                 asked.append((part, wanted))
             else:
-                asked += part.asked(wanted)
-        return asked
+                part._ask(asked, wanted)
 
     @property
     def met(self) -> bool:

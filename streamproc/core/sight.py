@@ -33,10 +33,11 @@ class Of(StrEnum):
     BED = "first word of the bed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sight:
-    """A place on the chart; `what` is the drug, channel, kind of reading, rule or doubt, empty for the
-    titrated drug or for all. `span_ms` is the length of a window, 0 for what holds now; `count` readings."""
+    """A place on the chart, equal to itself alone; `what` is the drug, channel, kind of reading, rule or doubt,
+    empty for the titrated drug or for all. `span_ms` is the length of a window, 0 for what holds now; `count`
+    readings."""
 
     of: Of
     what: str = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import Any
 
 from streamproc.core.alert import Alert
 from streamproc.core.bed import Bed
@@ -126,12 +127,14 @@ def _clauses(chart: Chart, asked: Iterable[tuple[Clause, bool]]) -> list[alertin
 
 def _clause(clause: Clause, wanted: bool, evidence: alerting.ClauseEvidence) -> alerting.ClauseState:
     saw = clause.saw
+    value: Any = clause.value
+    limit: Any = clause.limit
     return ClauseState(
         name=clause.name,
         state=worded(clause.state),
         needed="met" if wanted else "not met",
-        value=_plain(clause.value),
-        limit=_plain(clause.limit),
+        value=value if value.__class__ in PLAIN else _plain(value),
+        limit=limit if limit.__class__ in PLAIN else _plain(limit),
         unit=clause.unit or None,
         why=clause.why or None,
         looked_at=f"{worded(saw.of)} {saw.what}" if saw.what else worded(saw.of),
@@ -139,8 +142,12 @@ def _clause(clause: Clause, wanted: bool, evidence: alerting.ClauseEvidence) -> 
     )
 
 
-def _plain(figure: Figure | None) -> float | str | None:
-    return figure if figure is None or isinstance(figure, float | str) else float(figure)
+def _plain(figure: Figure) -> Any:
+    return figure if isinstance(figure, str) else float(figure)
+
+
+PLAIN = {float, str, type(None)}
+"""Most figures are said as they are."""
 
 
 @dataclass(slots=True)
@@ -148,16 +155,15 @@ class _Looks:
     """What clauses looked at on a chart at one instant: each place and each pump is put together once."""
 
     chart: Chart
-    places: dict[int, alerting.ClauseEvidence] = field(default_factory=dict)
-    """By the sight itself, of which there is one for each place."""
+    places: dict[Sight, alerting.ClauseEvidence] = field(default_factory=dict)
     heard: Heard = field(default_factory=dict)
     channels: dict[str, alerting.ChannelProvenance] = field(default_factory=dict)
 
     def at(self, saw: Sight) -> alerting.ClauseEvidence:
         """What there is at a place."""
-        shown = self.places.get(id(saw))
+        shown = self.places.get(saw)
         if shown is None:
-            shown = self.places[id(saw)] = self._shown(seen_by(self.chart, saw, self.heard))
+            shown = self.places[saw] = self._shown(seen_by(self.chart, saw, self.heard))
         return shown
 
     def _shown(self, seen: CoreEvidence) -> alerting.ClauseEvidence:
@@ -178,9 +184,10 @@ class _Looks:
         )
 
     def _channel(self, channel: ChannelEvidence) -> alerting.ChannelProvenance:
-        shown = self.channels.get(channel.channel)
+        name = channel.report.channel
+        shown = self.channels.get(name)
         if shown is None:
-            shown = self.channels[channel.channel] = _channel(channel)
+            shown = self.channels[name] = _channel(channel)
         return shown
 
 
@@ -216,21 +223,21 @@ def _ref(sample: SampleId | None) -> alerting.SampleRef | None:
 
 
 def _channel(channel: ChannelEvidence) -> alerting.ChannelProvenance:
-    reported = rfc3339(channel.reported_ms)
-    weight = None
+    report = channel.report
+    reported, weight = rfc3339(report.time_ms), None
     if channel.weight_kg is not None:
         weight = Provenance(
             value=channel.weight_kg, unit="kg", source=channel.weight_source, time=_time(channel.weight_ms)
         )
     return ChannelProvenance(
-        channel=channel.channel,
-        drug=channel.drug,
-        status=channel.state,
-        reported=_ref(channel.reported),
+        channel=report.channel,
+        drug=report.drug,
+        status=report.state,
+        reported=SampleRef(device=report.device, boot=report.boot, seq=report.seq),
         form=channel.form,
         form_source=channel.form_source,
-        rate=_charted(channel.rate, reported),
-        concentration=_charted(channel.concentration, reported),
+        rate=_charted(report.rate, reported),
+        concentration=_charted(report.concentration, reported),
         weight=weight,
     )
 
@@ -283,7 +290,7 @@ def _dose(chart: Chart) -> alerting.DoseState | None:
 
 def _window(chart: Chart, seconds: int) -> alerting.WindowState:
     window = chart.pressure.trend.window(chart.now_ms, seconds * 1000)
-    coverage = window.held_ms / window.span_ms
+    coverage = window.held_ms / (seconds * 1000)
     mean = round(window.area / window.held_ms / MILLI, 3) if window.held_ms else None
     evaluable = coverage >= chart.terms.coverage_min
     return WindowState(seconds=seconds, value=mean, coverage=round(coverage, 6), evaluable=evaluable)

@@ -472,8 +472,8 @@ def test_configured_figures_are_kept_in_small_whole_units() -> None:
 def test_open_alarms_are_named() -> None:
     bed = chart()
     bed.alerts = {rule: Alert(stage=Stage.ACTIVE) for rule in ("TECH-GAP", "MAP-LOW", "WEAN-READY")}
-    bed.note_open_alerts()
     bed.kinds = {"TECH-GAP": Kind.TECHNICAL, "MAP-LOW": Kind.PHYSIOLOGICAL, "WEAN-READY": Kind.ADVISORY}
+    bed.note_open_alerts()
     (told,) = bed.no_open_alarm().clauses
     assert told.value == "MAP-LOW, TECH-GAP"
 
@@ -506,7 +506,7 @@ def test_a_systolic_pressure_is_bounded_by_what_the_door_lets_in() -> None:
 )
 def test_an_alert_is_told_as_open_while_it_is(stage: Stage, told: str) -> None:
     bed = chart()
-    bed.alerts["MAP-LOW"] = Alert(stage=stage)
+    bed.alerts["MAP-LOW"], bed.kinds = Alert(stage=stage), {"MAP-LOW": Kind.PHYSIOLOGICAL}
     bed.note_open_alerts()
     finding = bed.open_now("MAP-LOW")
     assert (finding.met, [clause.value for clause in finding.clauses]) == (told == "open", [told])

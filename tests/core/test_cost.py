@@ -25,8 +25,8 @@ from streamproc.wire.announce import bed_state
 CALLS_A_MESSAGE = 26.5
 """Of Python functions, as measured and a twentieth more."""
 CALLS_OF_C_A_MESSAGE = 26.5
-CALLS_A_STATE = 316
-CALLS_OF_C_A_STATE = 133
+CALLS_A_STATE = 299
+CALLS_OF_C_A_STATE = 125
 """The same of a bed's state, shown every ten seconds."""
 CALLS_A_SNAPSHOT, CALLS_OF_C_A_SNAPSHOT, KIB_A_SNAPSHOT = 108, 44, 9
 """The same of what a bed adds to a snapshot a second after a full one, and how much that is before it is
