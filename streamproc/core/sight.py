@@ -35,7 +35,7 @@ class Of(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sight:
-    """A place on the chart, equal to itself alone; `what` is the drug, channel, kind of reading, rule or doubt,
+    """A place on the chart, equal to itself alone; `what` is drug, channel, kind of reading, rule or doubt,
     empty for the titrated drug or for all. `span_ms` is the length of a window, 0 for what holds now; `count`
     readings."""
 

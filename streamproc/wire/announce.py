@@ -146,7 +146,7 @@ def _plain(figure: Figure) -> Any:
     return figure if isinstance(figure, str) else float(figure)
 
 
-PLAIN = {float, str, type(None)}
+PLAIN: set[Any] = {float, str, type(None)}
 """Most figures are said as they are."""
 
 
