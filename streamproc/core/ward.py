@@ -126,6 +126,17 @@ class Ward:
                 self._schedule(bed)
         return self._numbered(changes) if changes else changes
 
+    def passes(self, now_ms: int) -> bool:
+        """Whether nothing at all happens by `now_ms`; then the clock has reached it, as by a tick."""
+        clock_ms, due = self.clock_ms, self._due
+        if clock_ms is None or now_ms < clock_ms or self._late or self._waiting or not self._awaiting_roster:
+            return False
+        passed_ms = max(now_ms - self.limits.hold_back_ms, self._judged_ms)
+        if due and due[0][0] <= passed_ms:
+            return False
+        self.clock_ms, self._passed_ms = now_ms, passed_ms
+        return True
+
     def offer(self, event: BedEvent | Acknowledged, received_ms: int, digest: int) -> Verdict:
         """Take in a message that came at `received_ms`, after the tick of that instant."""
         if not isinstance(event, (MapSample, PumpStatus, Observation)):

@@ -168,6 +168,19 @@ class Intake:
                 followed.append(what[0].kind)
         self.tally.count_accepted(followed)
 
+    def pass_on(self, now_ms: int, message: Received) -> bool:
+        """Take in a recorded message that came alone and was compared, unless something happens before it;
+        then nothing is done here, and it is to be taken in like any other."""
+        compared = message.compared
+        if compared is None or self.on_tick is not None:
+            return False
+        known = self.known.get(message.topic)
+        if known is None or known is not compared[0] or not self.ward.passes(now_ms):
+            return False
+        if self._follow(known, compared[1], message, now_ms):
+            self.tally.count(known.kind, Taken.ACCEPTED)
+        return True
+
     def compared(self, messages: Sequence[Received]) -> list[Compared] | None:
         """What recorded messages of one instant say, in the order of `take`, if all of them were compared
         with what is known of their topics now; else None."""

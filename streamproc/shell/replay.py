@@ -58,6 +58,8 @@ class Replay:
                 now_ms = received_ms
             if until_ms is not None and now_ms > until_ms:
                 break
+            if len(together) == 1 and intake.pass_on(now_ms, together[0]):
+                continue
             compared = intake.compared(together)
             if compared is None:
                 intake.look_back(now_ms, together)

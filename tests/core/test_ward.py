@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from pump_reports import rules, site, terms
@@ -261,3 +262,49 @@ def test_a_snapshot_of_another_version_is_not_read(version: int) -> None:
     assert kept["version"] == 9
     with pytest.raises(ValueError, match=f"snapshot version {version}, this program reads 9"):
         new_ward(BED).restore(kept | {"version": version})
+
+
+# the clock passes where nothing happens
+
+
+def test_the_clock_passes_only_until_something_is_due() -> None:
+    ward = new_ward()
+    offered(ward, T, T)
+    due_ms = ward.due_ms
+    assert due_ms == T + HOLD_BACK_MS
+    assert ward.passes(due_ms - 1)
+    assert ward.clock_ms == due_ms - 1
+    assert not ward.passes(due_ms)
+    assert ward.clock_ms == due_ms - 1
+
+
+def test_the_clock_does_not_pass_before_its_first_tick_nor_back() -> None:
+    assert not Ward(rules(), terms(), LIMITS).passes(T)
+    ward = new_ward(now_ms=T)
+    assert not ward.passes(T - 1)
+    assert ward.clock_ms == T
+
+
+def test_the_clock_does_not_pass_while_something_waits_to_be_judged_or_told() -> None:
+    ward = new_ward()
+    ward.tick(T + HOLD_BACK_MS)
+    offered(ward, T - 1, T + HOLD_BACK_MS)
+    assert not ward.passes(T + HOLD_BACK_MS + 1)
+    ward.tick(T + HOLD_BACK_MS)
+    assert ward.passes(T + HOLD_BACK_MS + 1)
+    telling = new_ward()
+    telling._waiting = cast(Any, ["a change"])
+    assert not telling.passes(T + 1)
+    restored = new_ward()
+    restored._awaiting_roster = False
+    assert not restored.passes(T + 1)
+
+
+def test_what_comes_after_the_clock_has_passed_comes_as_late_as_after_a_tick() -> None:
+    passed, ticked = new_ward(), new_ward()
+    assert passed.passes(T + HOLD_BACK_MS)
+    assert ticked.tick(T + HOLD_BACK_MS) == []
+    verdicts = [ward.offer(mapped(T), T + HOLD_BACK_MS, 1) for ward in (passed, ticked)]
+    assert verdicts == [Taken.LATE, Taken.LATE]
+    assert passed.watermark_ms == ticked.watermark_ms
+    assert passed._passed_ms == ticked._passed_ms
