@@ -15,7 +15,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from streamproc.core.finding import NEVER, Finding, negated
+from streamproc.core.finding import MET, NEVER, Finding, negated
 from streamproc.core.frozen import frozen
 
 
@@ -378,11 +378,11 @@ _all_of_it = attrgetter(*KEPT)
 
 def _since(before: Waits, findings: list[Finding], at_ms: int) -> Waits:
     """Since when each is met; not met or unknown starts the count anew."""
-    now = [
-        None if not finding.met else at_ms if since is None else since
-        for finding, since in zip(findings, before or _none(len(findings)), strict=True)
-    ]
-    return _none(len(now)) if now.count(None) == len(now) else tuple(now)
+    met = [finding.state is MET for finding in findings]
+    if True not in met:
+        return _none(len(met))
+    times = zip(met, before or _none(len(met)), strict=True)
+    return tuple([(at_ms if since is None else since) if is_met else None for is_met, since in times])
 
 
 @cache
