@@ -160,7 +160,7 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(prog="bench contest", description=__doc__)
     parser.add_argument("--beds", type=int, default=1000)
-    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--seconds", type=int, default=55)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--set", action="append", default=[], help="override a key of ours: state.dir=…")
     asked = parser.parse_args()
