@@ -1,7 +1,7 @@
 """How close to the limit: every goal of `docs/performance.md` beside what this machine shows now.
 
-Programs take turns, so believe the ratios. It passes no judgement. A quarter of an hour on two cores that have
-little else to do.
+Programs take turns, so believe the ratios. It passes no judgement. A quarter of an hour on two cores that
+have little else to do.
 """
 
 from __future__ import annotations

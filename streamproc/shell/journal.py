@@ -220,6 +220,8 @@ class SqliteJournal:
                 raise JournalFailed(f"{self._path}: {error}") from error
             raise
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._asked = 0
+        """So much is asked of the writer's thread now."""
         self._failure: str | None = None
         self._closed = False
 
@@ -377,27 +379,30 @@ class SqliteJournal:
     async def save_snapshot(self, position: int, parts: Iterable[bytes], base: int | None = None) -> None:
         """Keep the state as of the batch at `position`, and the few newest snapshots beside it.
 
-        Each part is asked for and written by the writer's thread, with room for appends in between; only
-        with the last of them there is a snapshot. `base` is the position of the one that it goes on from."""
+        Each part is asked for and written by the writer's thread, which goes on to the next unless something
+        else is asked of it; only with the last of them there is a snapshot. `base` is the position of the one
+        that it goes on from."""
         if not 0 < position <= self._position:
             raise ValueError(f"no batch {position} to take a snapshot of, the last is {self._position}")
-        left = iter(parts)
-        checksum, number = _manifest_checksum(position, base), 0
-        while (body := await self._write(partial(self._save_part, position, number, left))) is not None:
-            checksum, number = zlib.crc32(body, checksum), number + 1
-        row = (position, _SNAPSHOT_VERSION, base, number, checksum)
-        await self._write(partial(self._save_manifest, row))
+        writing = self._parts_written(position, parts, base)
+        while await self._write(lambda: self._until_somebody_waits(writing)):
+            pass
 
-    def _save_part(self, position: int, number: int, left: Iterator[bytes]) -> bytes | None:
-        body = next(left, None)
-        if body is not None:
+    def _until_somebody_waits(self, writing: Iterator[None]) -> bool:
+        """Go on with it; whether it was left for something else."""
+        return any(self._asked > 1 for _ in writing)
+
+    def _parts_written(self, position: int, parts: Iterable[bytes], base: int | None) -> Iterator[None]:
+        """Write part after part, each in a commit of its own, and at last what makes a snapshot of them."""
+        checksum, number = _manifest_checksum(position, base), 0
+        for body in parts:
             with self._commit() as database:
                 if number == 0:
                     database.execute(_FORGET_PARTS)  # of one that never came to be
                 database.execute("INSERT OR REPLACE INTO part VALUES (?, ?, ?)", (position, number, body))
-        return body
-
-    def _save_manifest(self, row: tuple[int, int, int | None, int, int]) -> None:
+            checksum, number = zlib.crc32(body, checksum), number + 1
+            yield
+        row = (position, _SNAPSHOT_VERSION, base, number, checksum)
         with self._commit() as database:
             database.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?, ?)", row)
             database.execute(_FORGET_SNAPSHOTS, (_SNAPSHOTS_KEPT, _BASES_KEPT))
@@ -414,7 +419,11 @@ class SqliteJournal:
         """Have the writer's thread do it, after all that was asked of it before."""
         if self._closed:
             raise JournalFailed(f"{self._path} is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+        self._asked += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._writer, work)
+        finally:
+            self._asked -= 1
 
     @contextmanager
     def _commit(self) -> Iterator[sqlite3.Connection]:

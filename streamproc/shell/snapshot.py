@@ -21,7 +21,7 @@ from streamproc.shell.intake import Intake
 
 Kept = dict[str, Any]
 
-BEDS_A_PART = 20
+BEDS_A_PART = 50
 LEVEL = 1
 """The quickest compression, which is a quarter of the size; the rest would cost more than it saves."""
 

@@ -9,6 +9,7 @@ import resource
 import shutil
 import sqlite3
 import sys
+import threading
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -488,6 +489,51 @@ async def test_the_newest_sound_snapshot_counts_and_a_damaged_one_is_said(path: 
         ("snapshot_found_corrupt", 8),
         ("snapshot_found_corrupt", 6),
     ]
+
+
+async def test_a_snapshot_is_written_while_the_loop_is_busy(path: Path) -> None:
+    """In a flood a round takes long: were each part to wait for one, no snapshot would ever be done."""
+    await filled(path, 1)
+    last_is_asked_for = threading.Event()
+
+    def parts() -> Iterator[bytes]:
+        yield from (b"part %d" % number for number in range(50))
+        last_is_asked_for.set()
+        yield b"last"
+
+    async with SqliteJournal(path) as journal:
+        saving = asyncio.create_task(journal.save_snapshot(1, parts()))
+        await asyncio.sleep(0)
+        assert last_is_asked_for.wait(SOON_S)  # and nothing else turns the loop
+        await saving
+        kept = journal.newest_snapshot()
+        assert kept is not None
+        assert (len(kept.parts), kept.parts[-1]) == (51, b"last")
+
+
+async def test_an_append_waits_for_one_part_of_a_snapshot_at_most(path: Path) -> None:
+    await filled(path, 1)
+    begun, append_is_asked_for = threading.Event(), threading.Event()
+    appended = list[int]()
+
+    def parts() -> Iterator[bytes]:
+        begun.set()
+        append_is_asked_for.wait(SOON_S)
+        for _ in range(50):
+            appended.append(journal.position)
+            yield b"part"
+
+    async with SqliteJournal(path) as journal:
+        saving = asyncio.create_task(journal.save_snapshot(1, parts()))
+        await asyncio.to_thread(begun.wait, SOON_S)
+        appending = asyncio.create_task(journal.append(2, []))
+        asyncio.get_running_loop().call_soon(append_is_asked_for.set)
+        assert await appending == 2
+        await saving
+        assert appended == [1] + 49 * [2]
+        kept = journal.newest_snapshot()
+        assert kept is not None
+        assert len(kept.parts) == 50
 
 
 async def test_a_snapshot_moved_to_another_position_is_corrupt(path: Path) -> None:
