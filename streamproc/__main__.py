@@ -1,12 +1,17 @@
 """`python -m streamproc`, and the entry point of the `streamproc` command."""
 
+import gc
 import signal
 import sys
 
 if sys.argv[1:2] == ["run"]:  # a reload that is asked for before we can take it is no reason to die
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-from streamproc.shell.cli import app
+gc.disable()  # what is made while the program is read stays: nothing to look through again and again
+from streamproc.shell.cli import app  # noqa: E402  (what comes before must come before)
+
+gc.freeze()
+gc.enable()
 
 
 def main() -> None:
