@@ -161,10 +161,11 @@ class Intake:
         if len(readable) > 1:
             readable.sort()
         followed: list[str] = []
-        for *_, message, what in readable:
+        for entry in readable:
+            message, what = entry[6], entry[7]
             if not isinstance(what, tuple):
                 self._offer(what, message, received_ms)
-            elif self._follow(*what, message, received_ms):
+            elif self._follow(what[0], what[1], message, received_ms):
                 followed.append(what[0].kind)
         self.tally.count_accepted(followed)
 
