@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from enum import StrEnum
+from struct import Struct
 from typing import Any
 
 from streamproc.core.events import Telemetry
@@ -20,6 +21,7 @@ GIVEN_UP = 1 << 62
 """No number comes next to this: who still knows the start of a device must find it anew."""
 SPARED_MS = 12_000
 """What is too old to come again is forgotten so much later: not one message at a time."""
+_TOLD = Struct("=3q")
 EACH = 3
 """A message takes so many places in its start's column: its number, its time, and its digest."""
 LOOKED_AT = 2
@@ -69,7 +71,7 @@ class Start:
         """Remember a message at the place of its number; how many more are remembered now."""
         if seq > self.newest:
             self.newest = seq
-            self.seen.extend((seq, time_ms, digest))
+            self.seen.frombytes(_TOLD.pack(seq, time_ms, digest))  # half of what `extend` takes
             return 1
         at, seen = self._place(seq), self.seen
         told = array("q", (seq, time_ms, digest))
