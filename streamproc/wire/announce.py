@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -71,10 +72,10 @@ def _payload(change: Change, ruleset: str) -> AlertPayload:
         rule=rule.id,
         rule_version=rule.version,
         ruleset=ruleset,
-        kind=rule.kind.value,
-        priority=change.priority.value,
-        phase=change.phase.value,
-        state=change.state.value,
+        kind=worded(rule.kind),
+        priority=worded(change.priority),
+        phase=worded(change.phase),
+        state=worded(change.state),
         acknowledged_by=change.acknowledged_by,
         acknowledged_at=_time(change.acknowledged_ms),
         reason=change.reason,
@@ -87,13 +88,15 @@ def _payload(change: Change, ruleset: str) -> AlertPayload:
         detected=rfc3339(change.detected_ms),
         ended=_time(change.ended_ms),
         evidence=evidence_shown(change.evidence),
-        citation=Citation(
-            section=rule.citation.section,
-            page=rule.citation.page,
-            says=rule.citation.says,
-            sentence=rule.sentence,
-        ),
+        citation=_cited(rule),
     )
+
+
+@lru_cache(maxsize=256)
+def _cited(rule: Rule) -> Citation:
+    """What a rule stands on: the same in all its alerts."""
+    cited = rule.citation
+    return Citation(section=cited.section, page=cited.page, says=cited.says, sentence=rule.sentence)
 
 
 def _time(at_ms: int | None) -> str | None:
