@@ -26,13 +26,11 @@ class MapLow:
 
 
 def judge(chart: Chart, p: MapLow) -> Judgement:
-    recovered_milli = chart.target_milli + milli(p.hysteresis_mmhg)
+    recovered_milli, heard = chart.target_milli + milli(p.hysteresis_mmhg), chart.map_heard()
     low = chart.mean_map_below(chart.target_milli, p.window_s)
     low_for_long = chart.mean_map_below(chart.target_milli, p.long_window_s)
-    recovered = all_of(chart.map_heard(), negated(chart.mean_map_below(recovered_milli, p.window_s)))
-    recovered_for_long = all_of(
-        chart.map_heard(), negated(chart.mean_map_below(recovered_milli, p.long_window_s))
-    )
+    recovered = all_of(heard, negated(chart.mean_map_below(recovered_milli, p.window_s)))
+    recovered_for_long = all_of(heard, negated(chart.mean_map_below(recovered_milli, p.long_window_s)))
     return Judgement(
         levels=(
             Level(Priority.HIGH, all_of(low, low_for_long), left_when=recovered_for_long),
