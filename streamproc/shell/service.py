@@ -69,6 +69,8 @@ HUNG_AFTER_S = 15.0
 """A processing path that has not come round for so long hangs."""
 JUDGED_EVERY_S = 0.02
 """So often something can be judged between two batches."""
+GARBAGE_SOUGHT_AFTER = 50_000
+"""So many objects more than before: a round makes thousands, and all but a few go with it, without a search."""
 NUMBERS_AHEAD = 10_000
 """So many numbers of the feed may be given out before the next commit says so."""
 
@@ -416,6 +418,7 @@ class Service:
         with snapshot.uncollected():
             position = self._restore_snapshot()
             gc.freeze()  # all beds are there now and stay: no look for garbage needs to pass over them
+        gc.set_threshold(GARBAGE_SOUGHT_AFTER)
         mark = self.journal.mark(ACKNOWLEDGED_MARK)
         if isinstance(mark, int):
             self.outbox.delivered_up_to(mark)
