@@ -70,7 +70,7 @@ HUNG_AFTER_S = 15.0
 JUDGED_EVERY_S = 0.02
 """So often something can be judged between two batches."""
 GARBAGE_SOUGHT_AFTER = 50_000
-"""So many objects more than before: a round makes thousands, and all but a few go with it, without a search."""
+"""So many objects more than before: a round makes thousands, and all but a few go with it unsought."""
 NUMBERS_AHEAD = 10_000
 """So many numbers of the feed may be given out before the next commit says so."""
 
