@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prometheus_client.exposition import choose_encoder, generate_latest
@@ -14,6 +14,7 @@ from streamproc.core.events import MapSample, MapSource, PumpState, PumpStatus, 
 from streamproc.shell.exposition import exposition
 from streamproc.shell.intake import Intake
 from streamproc.shell.metrics import AT_ONCE, Meters, gathered, registry
+from streamproc.shell.service import Service
 
 BEDS = 4 * AT_ONCE
 
@@ -83,3 +84,10 @@ async def test_a_scrape_is_written_as_the_client_library_writes_it(accept: str) 
 def infusing(bed: str, at_ms: int) -> PumpStatus:
     rate = Quantity(0.1, "ug/kg/min")
     return PumpStatus(at_ms, bed, "PMP", "b", 1, "1", PumpState.INFUSING, "norepinephrine", rate=rate)
+
+
+def test_every_message_counts_in_the_lag_also_those_that_were_judged_together() -> None:
+    meters, ward = Meters(), SimpleNamespace(lags_ms=[5_000, 5_000, 2_000, 5_000])
+    Service._observe_lag(cast(Any, SimpleNamespace(meters=meters)), cast(Any, ward), 6_000)
+    at_most = dict(meters.lag.buckets())
+    assert (at_most["1.0"], at_most["5.0"], at_most["+Inf"], meters.lag.sum) == (3, 4, 4, 7.0)
