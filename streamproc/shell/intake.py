@@ -64,6 +64,9 @@ class Known(NamedTuple):
 Followed = tuple[Known, Said]
 
 
+Instant = tuple[int, Sequence[Received]]
+"""What was received at one instant, in order of topic and payload."""
+
 Compared = tuple[Received, Known, Said]
 """A recorded message, what is known of its topic, and what it says."""
 
@@ -169,18 +172,25 @@ class Intake:
                 followed.append(what[0].kind)
         self.tally.count_accepted(followed)
 
-    def pass_on(self, now_ms: int, message: Received) -> bool:
-        """Take in a recorded message that came alone and was compared, unless something happens before it;
-        then nothing is done here, and it is to be taken in like any other."""
-        compared = message.compared
-        if compared is None or self.on_tick is not None:
-            return False
-        known = self.known.get(message.topic)
-        if known is None or known is not compared[0] or not self.ward.passes(now_ms):
-            return False
-        if self._follow(known, compared[1], message, now_ms):
-            self.tally.count(known.kind, Taken.ACCEPTED)
-        return True
+    def pass_on(self, instants: Iterator[Instant], until_ms: int) -> Instant | None:
+        """Take in recorded messages while each came alone and was compared, and nothing happens before it.
+
+        The instant that is to be taken in otherwise, of which nothing is done yet; None if there is none."""
+        known_of, passes, follow, kinds = self.known.get, self.ward.passes, self._follow, list[str]()
+        try:
+            for instant in instants:
+                now_ms, messages = instant
+                message = messages[0]
+                known, compared = known_of(message.topic), message.compared
+                if compared is None or known is None or known is not compared[0] or len(messages) > 1:
+                    return instant
+                if now_ms > until_ms or self.on_tick is not None or not passes(now_ms):
+                    return instant
+                if follow(known, compared[1], message, now_ms):
+                    kinds.append(known.kind)
+        finally:
+            self.tally.count_accepted(kinds)
+        return None
 
     def compared(self, messages: Sequence[Received]) -> list[Compared] | None:
         """What recorded messages of one instant say, in the order of `take`, if all of them were compared

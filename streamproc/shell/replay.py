@@ -7,14 +7,15 @@ hold-back, so a file whose lines were shuffled that far gives what the file itse
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 
 from streamproc.config import Settings
 from streamproc.core.change import Change
-from streamproc.shell.intake import Intake
+from streamproc.core.finding import NEVER
+from streamproc.shell.intake import Instant, Intake
 from streamproc.shell.journal import read_only
 from streamproc.shell.relive import begin, relived
 from streamproc.wire import Received, encode
@@ -49,33 +50,26 @@ class Replay:
 
     def changes(self, messages: Iterable[Received], until_ms: int | None = None) -> Iterator[Change]:
         """Every change, in order of the feed."""
-        intake = self.intake
-        now_ms: int | None = None
-        for received_ms, together in in_order_of_receipt(messages, intake.ward.limits.hold_back_ms):
-            if now_ms is None:
-                now_ms = self.begins_ms = received_ms
-            elif received_ms > now_ms:
-                now_ms = received_ms
-            if until_ms is not None and now_ms > until_ms:
+        intake, latest_ms = self.intake, NEVER if until_ms is None else until_ms
+        instants = in_order_of_receipt(messages, intake.ward.limits.hold_back_ms)
+        while (instant := intake.pass_on(instants, latest_ms)) is not None:
+            received_ms, together = instant
+            if self.begins_ms is None:
+                self.begins_ms = received_ms
+            now_ms = max(received_ms, intake.ward.clock_ms or received_ms)
+            if now_ms > latest_ms:
                 break
-            if len(together) == 1 and intake.pass_on(now_ms, together[0]):
-                continue
             compared = intake.compared(together)
             if compared is None:
                 intake.look_back(now_ms, together)
-            if changes := intake.tick(now_ms):
-                yield from changes
+            yield from intake.tick(now_ms)
             if compared is None:
                 intake.take(now_ms, together)
             else:
                 intake.take_compared(now_ms, compared)
-        end_ms = until_ms if until_ms is not None else now_ms
+        end_ms = intake.ward.clock_ms if until_ms is None else until_ms
         if end_ms is not None:
             yield from intake.tick(end_ms)
-
-
-Instant = tuple[int, Sequence[Received]]
-"""What was received at one instant, in order of topic and payload."""
 
 
 def in_order_of_receipt(messages: Iterable[Received], within_ms: int) -> Iterator[Instant]:
