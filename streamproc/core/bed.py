@@ -245,6 +245,7 @@ class Bed:
         for some in sorted(by_topic.values(), key=_last):  # who was heard last is followed last
             self._go_on(some)
         self.chart.move_to(together[-1][0])
+        self.chart.put_off()
         self._set_deadline()
         return True
 

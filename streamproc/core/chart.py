@@ -283,6 +283,12 @@ class Chart:
         self.line_asked_ms = NEVER
         return Reads.MAP
 
+    def put_off(self) -> None:
+        """What is asked of what has just gone on is asked when that may have ended, and not before."""
+        if self.line_asked_ms < NEVER and self.line_goes_on:
+            self.line_asked_ms = self.pressure.goes_on_until_ms
+        self.infusions.put_off()
+
     @property
     def line_goes_on(self) -> bool:
         """Whether the arterial line's last sample is so new that only samples can bring news of it."""

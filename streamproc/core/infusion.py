@@ -225,6 +225,11 @@ class Infusions:
         channel.status = last
         self.delivery(last.drug).confirm(last.channel, last.time_ms)
 
+    def put_off(self) -> None:
+        """Ask of no channel's loss before the first may be lost."""
+        heard = [each for each in self.channels.values() if not each.lost and each.may_run_unheard]
+        self.loss_asked_ms = min([each.loss_due_ms(self.terms) for each in heard], default=NEVER)
+
     def _make_way(self, late: PumpStatus, drug: str) -> None:
         """A late report of another drug than the channel's present one ends where that one goes on."""
         if late.drug == drug:

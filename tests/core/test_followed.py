@@ -126,7 +126,9 @@ class Side:
             assert all(time_ms > ward.watermark_ms for time_ms, *_ in bed.waiting), "somebody sees too little"
             assert bed.advance(ward.watermark_ms, ward.lags_ms) == [], "told late"
             ward._schedule(bed)
-            kept = (bed.snapshot(), list(bed.sequences.items())) if in_full else None
+            snapshot = bed.snapshot()
+            del snapshot["deadline_ms"]  # who is followed is asked later, where nothing comes of it sooner
+            kept = (snapshot, list(bed.sequences.items())) if in_full else None
             seen[name] = (encode(bed_state(bed)).decode(), kept, bed.remembered.snapshot())
         assert not ward._waiting, "something was told while somebody looked"
         return {

@@ -204,3 +204,21 @@ def test_another_device_on_a_topic_closes_what_was_known_of_it() -> None:
     settled.ward.offer(other, other.time_ms, 1)
     assert settled.ward.expect(other) is settled.bed.steady["map"]
     assert settled.monitor.lowest > settled.monitor.highest
+
+
+def test_what_has_just_gone_on_is_asked_about_when_it_may_have_ended() -> None:
+    """Not as long after it was asked last: in a quiet bed that would be every few seconds, for nothing."""
+    settled = Settled()
+    bed, chart = settled.bed, settled.bed.chart
+    settled.ward.bring_up()
+    ends_ms = [chart.pressure.goes_on_until_ms]
+    ends_ms += [each.loss_due_ms(chart.terms) for each in chart.infusions.channels.values()]
+    assert bed.deadline_ms == min(ends_ms) < bed.judged_again_ms
+    assert bed.deadline_ms > chart.now_ms + min(chart.terms.pump_lost_ms, chart.pressure.goes_on_ms) - 2_000
+    monitor_only = settled.monitor.newest_ms
+    for _ in range(60):
+        asked = settled.next_of(settled.monitor)
+        settled.ward.tick(asked["received_ms"])
+        settled.ward.follow(**asked)
+    assert [channel.lost for channel in chart.infusions.channels.values()] == [True]
+    assert settled.monitor.newest_ms > monitor_only
