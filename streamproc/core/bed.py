@@ -187,10 +187,12 @@ class Bed:
     def take_late(self, event: Telemetry) -> None:
         """Enter an event whose time has passed; the past is not judged again, the present is.
 
-        One from before the stay is the last patient's, whose chart is closed."""
+        One from before the stay is the last patient's, whose chart is closed: what counts is that it came."""
         opened_ms = self.chart.opened_ms
         if opened_ms is None or event.time_ms >= opened_ms:
             self.late_reads |= self._happen(event, [])
+        else:
+            self.late_reads |= self._follow(event.device, event.boot, event.seq)
 
     def judge_late(self, received_ms: int) -> list[Change]:
         """Judge the present, once all that came late together is in."""

@@ -201,6 +201,17 @@ def test_what_was_sent_before_the_stay_is_not_this_patients() -> None:
         assert (bed.chart.stay_heard_ms, bed.chart.last_heard_ms) == (heard_ms, newest_ms)
 
 
+def test_what_came_late_from_before_the_stay_is_not_missing_in_it() -> None:
+    bed = new_bed()
+    live(bed, patient(T), mapped(T + 1, 1), patient(T + 10, "S-2"), to_ms=T + 20)
+    for seq in (2, 3):
+        bed.take_late(mapped(T + 3 + seq, seq))
+    live(bed, mapped(T + 21, 4))
+    assert (bed.gap_messages, bed.chart.gap) == (0, None)
+    live(bed, mapped(T + 22, 6))
+    assert (bed.gap_messages, bed.chart.gap is None) == (1, False)
+
+
 def test_a_stop_is_late_news_of_the_present() -> None:
     """The past is not judged again; what holds now is."""
     bed, _ = at_risk()
