@@ -46,9 +46,9 @@ MOST_DEVICES = 64
 
 MOST_STEADY = 32
 """Topics of one bed whose next message is expected; one more, and all begin anew."""
-PATIENCE_MS, MOST_WAITING = 60_000, 22
-"""So long a message that says nothing new waits at most for others, and for so many of them: somewhat more
-than a monitor and a pump send between two showings of their bed, which looks at them anyway."""
+PATIENCE_MS, MOST_WAITING = 60_000, 20
+"""So long a message that says nothing new waits at most for others, and for so many of them: until the last
+of these is due its bed has been shown, which lives through them anyway."""
 
 
 Held = tuple[int, str, str, int, int, int, HeldEvent]

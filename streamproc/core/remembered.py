@@ -19,7 +19,7 @@ from streamproc.core.samples import column_of, written
 NONE_YET = -1
 GIVEN_UP = 1 << 62
 """No number comes next to this: who still knows the start of a device must find it anew."""
-SPARED_MS = 12_000
+SPARED_MS = 6_000
 """What is too old to come again is forgotten so much later: not one message at a time."""
 _TOLD = Struct("=3q")
 EACH = 3

@@ -26,7 +26,7 @@ EACH = 8
 FAR = 1 << 30
 """What is further from where its column counts from needs a wider column, or an origin of its own."""
 WIDE = "q"
-MOST_NARROW = 255
+MOST_NARROW, MOST_OF_A_BYTE = 255, 127
 
 
 Numbers = Sequence[int]
@@ -95,7 +95,7 @@ class Samples:
     _tails: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._value = array("i" if self.high < FAR else WIDE)
+        self._value = array("b" if self.high <= MOST_OF_A_BYTE else "i" if self.high < FAR else WIDE)
 
     def __len__(self) -> int:
         return len(self._time)
@@ -104,7 +104,8 @@ class Samples:
         """Take in a sample; one older than the newest enters the history at its own place."""
         if not self.lowest <= value <= self.highest:
             self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
-        self._asked_ms = -1
+        if self._asked_ms >= 0:
+            self._forget_answers()
         newest_ms, until_ms = self.newest_ms, self.newest_until_ms
         if time_ms < newest_ms:
             self._insert(bisect_right(self._time, time_ms - self._base_ms), time_ms, value, hold_ms, said)
@@ -138,7 +139,8 @@ class Samples:
             for time_ms, value, seq in zip(times_ms, values, seqs, strict=True):
                 self.add(time_ms, value, hold_ms, SampleId(of.device, of.boot, seq))
             return
-        self._asked_ms = -1
+        if self._asked_ms >= 0:
+            self._forget_answers()
         self._add_up(times_ms, values, hold_ms)
         base_ms, first = self._base_ms, self._origins[self._place].seq or 0
         self._time.extend([time_ms - base_ms for time_ms in times_ms])
@@ -175,6 +177,10 @@ class Samples:
                 self._held.append(held)
         self._newest_area, self._newest_held = area, held
         self.newest_ms, self.newest_value, self.newest_until_ms = newest_ms, holds, until_ms
+
+    def _forget_answers(self) -> None:
+        """A sample comes: none of what was answered outlives it, nor takes room."""
+        self._asked_ms = -1
 
     def _numbered(self, said: Identified, hold_ms: int) -> int:
         """How far a sample's number is from its origin's, which becomes the newest one's."""

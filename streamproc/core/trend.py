@@ -75,7 +75,11 @@ class Trend(Samples):
 
     def _ask_at(self, at_ms: int) -> None:
         """What is asked from now on is of another instant, or of other samples."""
+        self._forget_answers()
         self._asked_ms = at_ms
+
+    def _forget_answers(self) -> None:
+        self._asked_ms = -1
         self._means.clear()
         self._windows.clear()
 

@@ -171,6 +171,21 @@ def test_a_value_beyond_the_narrow_column_is_kept_where_there_may_be_one() -> No
     assert trend.now(0) == 1 << 33
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_what_was_answered_takes_no_room_once_a_sample_has_come(together: bool) -> None:
+    trend, sample = Trend(1_000, 0, 300_000), SampleId("MON-1", "b1", 1)
+    trend.add(0, 70_000, HOLD_MS, sample)
+    assert trend.mean_below("mean below", 65_000, 500, 100, 0.8).known
+    assert trend._means
+    assert trend._windows
+    if together:
+        trend.add_together([600], [70_000], HOLD_MS, sample, [2])
+    else:
+        trend.add(600, 70_000, HOLD_MS, sample)
+    assert not trend._means
+    assert not trend._windows
+
+
 # how wide the columns are, and how many samples are kept
 
 
@@ -181,7 +196,7 @@ def codes(samples: Samples) -> str:
     return str(kept["codes"])
 
 
-@pytest.mark.parametrize(("high", "code"), [(FAR - 1, "i"), (FAR, "q"), (FAR + 1, "q")])
+@pytest.mark.parametrize(("high", "code"), [(1, "b"), (127, "b"), (128, "i"), (FAR - 1, "i"), (FAR, "q")])
 def test_values_are_narrow_below_what_a_narrow_column_holds(high: int, code: str) -> None:
     samples = Samples(1_000, 0, high)
     samples.add(0, 0, HOLD_MS, SampleId("MON-1", "b1", 1))
