@@ -52,6 +52,7 @@ class Message(BaseModel):
         extra="forbid",
         frozen=True,
         allow_inf_nan=False,
+        use_attribute_docstrings=True,
         json_schema_serialization_defaults_required=True,
     )
     absent_when_unset: ClassVar[bool] = False

@@ -7,24 +7,18 @@ exits 1 where the files are not what the models say. The models are never writte
 from __future__ import annotations
 
 import argparse
-import ast
 import io
 import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from inspect import cleandoc, getsource, getsourcelines
-from itertools import pairwise
 from pathlib import Path
-from textwrap import dedent
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
 from streamproc.wire.alerting import AlertEvent, BedState, DeadLetter, Heartbeat, Lost
-from streamproc.wire.fields import Message
 from streamproc.wire.recorded import RecordedLine
 from streamproc.wire.telemetry import AckMessage, MapMessage, ObservationMessage, PatientMessage, PumpMessage
 from streamproc.wire.topics import NAME, Topics
@@ -82,42 +76,9 @@ def documents() -> dict[str, str]:
 def json_schema(published: Published) -> dict[str, Any]:
     """What comes in may leave out what has a default; what goes out always has every field."""
     mode: Literal["validation", "serialization"] = "serialization" if published.way == "out" else "validation"
-    _describe_fields()
     schema = TypeAdapter(published.model).json_schema(mode=mode)
     schema.pop("discriminator", None)  # OpenAPI's, which AsyncAPI has in another form; oneOf says it all
     return {"$schema": DIALECT, **schema, "title": published.title}
-
-
-@cache
-def _describe_fields() -> None:
-    """Fields get the text that stands below them, which only a schema asks for: no start waits for it."""
-    models = list(_models(Message))
-    for parent in models:
-        for name, text in _texts_below(parent):
-            for model in [parent, *_models(parent)]:
-                model.model_fields[name].description = text
-    for model in sorted(models, key=_line):  # what others are made of stands above them
-        model.model_rebuild(force=True)
-
-
-def _models(parent: type[Message]) -> Iterator[type[Message]]:
-    for model in parent.__subclasses__():
-        yield model
-        yield from _models(model)
-
-
-def _line(model: type[Message]) -> tuple[str, int]:
-    return model.__module__, getsourcelines(model)[1]
-
-
-def _texts_below(model: type[Message]) -> Iterator[tuple[str, str]]:
-    (written,) = ast.parse(dedent(getsource(model))).body
-    assert isinstance(written, ast.ClassDef)
-    for field, below in pairwise(written.body):
-        match field, below:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                if name in model.model_fields:
-                    yield name, cleandoc(text)
 
 
 def asyncapi() -> dict[str, Any]:
