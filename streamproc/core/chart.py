@@ -655,7 +655,7 @@ class Chart:
 
     def open_now(self, rule: str) -> Finding:
         """Whether a rule's alert is open."""
-        return open_or_not(rule, rule in self.open_alerts)
+        return open_or_not(rule, self.is_open(rule))
 
     def acknowledged(self, rule: str) -> Finding:
         """Whether somebody has seen a rule's alert."""
