@@ -52,7 +52,8 @@ def restless(judgement: Judgement) -> Judgement:
     """The same, to be asked at every sample: when an answer is first seen is no matter of how seldom the bed
     need ask."""
     first, *others = judgement.levels
-    return replace(judgement, levels=(replace(first, when=replace(first.when, firm_ms=0)), *others))
+    when = replace(first.when, firm_ms=0, uncrossed=None)
+    return replace(judgement, levels=(replace(first, when=when), *others))
 
 
 def _answers(finding: Finding) -> object:

@@ -15,7 +15,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from streamproc.core.finding import MET, NEVER, Finding, negated
+from streamproc.core.finding import MET, NEVER, Finding, all_uncrossed, negated
 from streamproc.core.frozen import frozen
 
 
@@ -170,7 +170,9 @@ class Alert:
     acknowledged_ms: int | None = None
     due_ms: int = NEVER
     is_firm: bool = field(default=False, compare=False)
-    """Whether ordinary MAP samples change nothing until it is due."""
+    """Whether ordinary MAP samples change nothing until it is due"""
+    limits: tuple[int, ...] = field(default=(), compare=False)
+    """as long as they cross none of these."""
     escalated_ms: int | None = None
     ended_ms: int | None = None
 
@@ -322,7 +324,9 @@ class Alert:
             if since is not None and since + part.for_ms > at_ms
         ]
         findings = judgement.findings
-        firm_ms = min([*[finding.firm_ms for finding in findings], *waits])
+        firm_ms, self.limits = min([*[finding.firm_ms for finding in findings], *waits]), ()
+        if firm_ms < at_ms + WORTH_MS and (sided := all_uncrossed(findings)) is not None:
+            firm_ms, self.limits = min([sided.firm_ms, *waits]), sided.limits
         self.is_firm = line_goes_on and firm_ms >= at_ms + WORTH_MS
         if self.is_firm:
             self.due_ms = firm_ms
@@ -338,7 +342,7 @@ class Alert:
         for name, value in zip(KEPT, kept, strict=True):
             setattr(self, name, value)
         self.level_since, self.clear_since = tuple(self.level_since), tuple(self.clear_since)
-        self.stage = Stage(self.stage)
+        self.limits, self.stage = tuple(self.limits), Stage(self.stage)
         self.priority = self.priority and Priority(self.priority)
 
 
@@ -352,6 +356,7 @@ def kept_of_all(alerts: Mapping[str, Alert]) -> dict[str, Any]:
         "firm": [alert.is_firm for alert in every],
         "levels": [alert.level_since for alert in every],
         "clears": [alert.clear_since for alert in every],
+        "limits": {rule: alert.limits for rule, alert in alerts.items() if alert.limits},
         "opened": {
             rule: alert.snapshot()
             for rule, alert in alerts.items()
@@ -367,6 +372,9 @@ def restore_all(alerts: Mapping[str, Alert], kept: Mapping[str, Any]) -> None:
         if (alert := alerts.get(rule)) is not None:
             alert.due_ms, alert.is_firm = due_ms, is_firm
             alert.level_since, alert.clear_since = tuple(levels), tuple(clears)
+    for rule, limits in kept["limits"].items():
+        if rule in alerts:
+            alerts[rule].limits = tuple(limits)
     for rule, opened in kept["opened"].items():
         if rule in alerts:
             alerts[rule].restore(opened)

@@ -31,6 +31,7 @@ from streamproc.core.events import (
 from streamproc.core.evidence import evidence_for
 from streamproc.core.finding import NEVER
 from streamproc.core.kept import event_of, kept_of
+from streamproc.core.pressure import EVERYWHERE
 from streamproc.core.remembered import Remembered
 from streamproc.core.rule import Rule, Wording
 from streamproc.core.samples import completed as complete_trend
@@ -116,6 +117,8 @@ class Bed:
     """When the first of its rules is to be judged again, if nothing new comes."""
     restless: tuple[int, ...] = ()
     """The places of the rules that ordinary MAP samples are news to."""
+    turning: tuple[int, ...] = ()
+    """The places of those that such a sample is news to if it crosses one of their limits."""
     dues_ms: list[int] = field(default_factory=list)
     """When each rule is to be judged again, in their order; empty where the alerts are new here."""
     late_reads: int = Reads.NOTHING
@@ -282,6 +285,8 @@ class Bed:
     def _look_ahead(self) -> None:
         """After judging: which messages say nothing new now; of those that wait, what may be news is held."""
         chart = self.chart
+        if self.turning or chart.pressure.between is not EVERYWHERE:
+            self._stay_between()
         self.calm = not self.restless and not chart.word_awaited and chart.stay_heard_ms is not None
         for steady in self.steady.values():
             if self.calm:
@@ -292,6 +297,12 @@ class Bed:
             self._hold_waiting(self.waiting)
             self.waiting = []
 
+    def _stay_between(self) -> None:
+        """Which samples cross a limit, as the pressure is now."""
+        alerts = list(self.alerts.values())
+        limits = {limit for place in self.turning for limit in alerts[place].limits}
+        self.chart.pressure.stay_between(limits)
+
     def _hold_waiting(self, waiting: Sequence[Waiting]) -> None:
         """These wait for others no more: each is due at its own instant."""
         for each in waiting:
@@ -301,7 +312,7 @@ class Bed:
         """Once all events of an instant are in: judge, if there is news to anybody."""
         reads |= self.chart.settle()
         is_time = self.chart.now_ms >= self.judged_again_ms
-        if is_time or reads & Reads.EVERYTHING or (reads and self.restless):
+        if is_time or reads & Reads.ANY_NEWS or (reads and self.restless):
             return self._judge(reads, received_ms)
         self._set_deadline()
         return []
@@ -429,29 +440,35 @@ class Bed:
         while at < len(places):
             place = places[at]
             rule, alert = self.rules[place], alerts[place]
-            was_open, was_firm = alert.open, alert.is_firm
+            was_open, was_firm = alert.open, (alert.is_firm, alert.limits)
             firm = goes_on and rule.reads & Reads.MAP != 0
             said = rule.judge(self.chart)
             phase = alert.step(now_ms, said, self.name, rule.id, latches=rule.latches, line_goes_on=firm)
             if phase is not None:
                 changes.append(self._announce(rule, alert, phase, received_ms))
-            dues_ms[place], shaken = alert.due_ms, shaken or alert.is_firm is not was_firm
+            dues_ms[place], shaken = alert.due_ms, shaken or (alert.is_firm, alert.limits) != was_firm
             at += 1
             if alert.open is not was_open and not reads & Reads.ALERTS:
                 reads |= Reads.ALERTS  # those behind this one are to know of it
                 places, at = self._concerned(reads, after=place), 0
         self.judged_again_ms = min(dues_ms, default=NEVER)
         if shaken:
-            self.restless = tuple(n for n in self.readers.of(Reads.MAP) if not alerts[n].is_firm)
+            self._see_who_is_restless(alerts)
         self._set_deadline()
         self._look_ahead()
         return changes
 
+    def _see_who_is_restless(self, alerts: Sequence[Alert]) -> None:
+        places = self.readers.of(Reads.MAP)
+        self.restless = tuple(n for n in places if not alerts[n].is_firm)
+        self.turning = tuple(n for n in places if alerts[n].is_firm and alerts[n].limits)
+
     def _concerned(self, reads: int, after: int) -> Sequence[int]:
         """The places of the rules to be judged now, of those behind one place."""
         now_ms, places = self.chart.now_ms, self.readers.of(reads)
-        if reads & Reads.ORDINARY and self.restless:
-            places = tuple(sorted({*places, *self.restless})) if places else self.restless
+        if reads & Reads.ORDINARY:
+            news = (*self.restless, *self.turning) if reads & Reads.CROSSED else self.restless
+            places = tuple(sorted({*places, *news})) if news else places
         if now_ms >= self.judged_again_ms:
             due = [n for n, due_ms in enumerate(self.dues_ms) if due_ms <= now_ms]
             places = tuple(sorted({*places, *due}))
@@ -536,7 +553,7 @@ class Bed:
         alerts = list(self.alerts.values())
         self.dues_ms = [alert.due_ms for alert in alerts]
         self.judged_again_ms = min(self.dues_ms, default=NEVER)
-        self.restless = tuple(n for n in self.readers.of(Reads.MAP) if not alerts[n].is_firm)
+        self._see_who_is_restless(alerts)
         self._look_ahead()
 
 

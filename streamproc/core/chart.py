@@ -69,6 +69,9 @@ class Reads:
     EVERYTHING: Final = 2047
     ORDINARY: Final = 2048
     """An ordinary MAP sample: news only to answers that are not firm; no rule declares it."""
+    CROSSED: Final = 4096
+    """And one on another side of a limit that an answer is firm by; no rule declares it."""
+    ANY_NEWS: Final = EVERYTHING | CROSSED
 
 
 NEWS_OF = {ObservationKind.SYSTOLIC: Reads.SYSTOLIC, ObservationKind.HEART_RATE: Reads.NOTHING}
@@ -197,7 +200,9 @@ class Chart:
         """Enter a MAP sample."""
         first = self._heard(sample.time_ms)
         if self.pressure.take(sample, self.now_ms):
-            return first | Reads.ORDINARY
+            least, most = self.pressure.between
+            crossed = Reads.NOTHING if least <= sample.milli_mmhg <= most else Reads.CROSSED
+            return first | Reads.ORDINARY | crossed
         self.line_asked_ms = min(self.line_asked_ms, max(self.pressure.goes_on_until_ms, self.now_ms))
         return first | Reads.MAP
 

@@ -5,13 +5,15 @@ follow Kleene's three-valued logic. `until_ms` is a promise: with no new event t
 not change before it, so it is the next instant at which the question must be asked again.
 `firm_ms` is another, for as long as the arterial line goes on: until then the state does not change
 whatever ordinary MAP samples come (those that `Pressure` calls so), so that a steady patient is not
-judged anew at every beat.
+judged anew at every beat. `uncrossed` is a third, while they stay on one side of some limits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from fractions import Fraction
+from typing import NamedTuple
 
 from streamproc.core.frozen import frozen
 from streamproc.core.sight import Sight
@@ -49,16 +51,26 @@ class Clause:
     saw: Sight
 
 
+class Uncrossed(NamedTuple):
+    """Until when an answer does not change while ordinary MAP samples cross none of these limits, in
+    thousandths of a mmHg: a pressure at a limit is above it."""
+
+    firm_ms: int
+    limits: tuple[int, ...]
+
+
 @frozen
 class Finding:
     """An answer, what it was put together from, and the first instants (event time, ms) at which it may
-    differ: with no new event, and while the line goes on. `opposite` is true of a negation."""
+    differ: with no new event, while the line goes on, and where that is longer, while the pressure also stays
+    on one side of its limits. `opposite` is true of a negation."""
 
     state: State
     until_ms: int
     parts: tuple[Clause | Finding, ...]
     firm_ms: int = NEVER
     opposite: bool = False
+    uncrossed: Uncrossed | None = None
 
     @property
     def clauses(self) -> tuple[Clause, ...]:
@@ -115,11 +127,12 @@ def found(
     limit: Figure | None = None,
     unit: str = "",
     firm_ms: int | None = None,
+    uncrossed: Uncrossed | None = None,
 ) -> Finding:
     """The finding of one comparison whose outcome is known; without MAP it is firm until it is due."""
     state = MET if holds else NOT_MET
     clause = Clause(name, state, value, limit, unit, "", saw)
-    return Finding(state, until_ms, (clause,), until_ms if firm_ms is None else firm_ms)
+    return Finding(state, until_ms, (clause,), until_ms if firm_ms is None else firm_ms, uncrossed=uncrossed)
 
 
 def unknown(name: str, why: str, until_ms: int = NEVER, firm_ms: int | None = None, *, saw: Sight) -> Finding:
@@ -143,9 +156,23 @@ def _combine(findings: tuple[Finding, ...], decides: State, otherwise: State) ->
     if decides in states:  # stands as long as any one of the deciding ones does
         deciding = [f for f in findings if f.state is decides]
         until_ms, firm_ms = max([f.until_ms for f in deciding]), max([f.firm_ms for f in deciding])
-        return Finding(decides, until_ms, findings, firm_ms)
+        sided = [f.uncrossed for f in deciding if f.uncrossed is not None and f.uncrossed.firm_ms > firm_ms]
+        return Finding(decides, until_ms, findings, firm_ms, uncrossed=max(sided, default=None))
     until_ms, firm_ms = min([f.until_ms for f in findings]), min([f.firm_ms for f in findings])
-    return Finding(UNKNOWN if UNKNOWN in states else otherwise, until_ms, findings, firm_ms)
+    state = UNKNOWN if UNKNOWN in states else otherwise
+    return Finding(state, until_ms, findings, firm_ms, uncrossed=all_uncrossed(findings))
+
+
+def all_uncrossed(findings: Sequence[Finding]) -> Uncrossed | None:
+    """Until when none of these changes while the pressure crosses none of their limits; None where that is
+    no longer than it is without."""
+    sided = [f.uncrossed for f in findings if f.uncrossed is not None]
+    if not sided:
+        return None
+    firm_ms = min([f.firm_ms if f.uncrossed is None else f.uncrossed.firm_ms for f in findings])
+    if firm_ms <= min([f.firm_ms for f in findings]):
+        return None
+    return Uncrossed(firm_ms, tuple(sorted({limit for each in sided for limit in each.limits})))
 
 
 _OPPOSITE = {MET: NOT_MET, NOT_MET: MET, UNKNOWN: UNKNOWN}
@@ -163,7 +190,9 @@ def not_shown(finding: Finding) -> Finding:
 
 
 def _opposite(state: State, finding: Finding) -> Finding:
-    return Finding(state, finding.until_ms, finding.parts, finding.firm_ms, not finding.opposite)
+    return Finding(
+        state, finding.until_ms, finding.parts, finding.firm_ms, not finding.opposite, finding.uncrossed
+    )
 
 
 ALWAYS_NOT = Finding(NOT_MET, NEVER, ())

@@ -6,12 +6,12 @@ samples are remembered as heard but do not enter the windows; artefacts never do
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from streamproc.core.events import MILLI, MapSample, MapSource
-from streamproc.core.finding import NEVER, Finding, found, unknown
+from streamproc.core.finding import NEVER, Finding, Uncrossed, found, unknown
 from streamproc.core.sight import LAST_MAP, MAP_NOW, Of
 from streamproc.core.terms import Terms
 from streamproc.core.trend import Trend
@@ -19,6 +19,7 @@ from streamproc.core.trend import Trend
 KEPT_INTERVALS = 5
 NEVER_YET = -1
 ARTERIAL = MapSource.ARTERIAL
+EVERYWHERE = -NEVER, NEVER
 
 
 @dataclass(slots=True)
@@ -93,6 +94,8 @@ class Pressure:
     arterial_until_ms: int = -1
     goes_on_until_ms: int = -1
     """Before this the line is neither lost nor without a value, even if nothing more comes."""
+    between: tuple[int, int] = EVERYWHERE
+    """From the newest value no limit lies before these: outside of them a sample is news to whoever asked."""
     goes_on_ms: int = field(init=False)
     """So long after a sample the line goes on by it."""
 
@@ -170,6 +173,19 @@ class Pressure:
         self.artefacts.add_together(times_ms, [0] * len(seqs), terms.artefact_window_ms, of, seqs)
         self.trend.add_together(times_ms, milli_mmhg, hold_ms, of, seqs)
 
+    def stay_between(self, limits: Collection[int]) -> None:
+        """From now on a sample that is on another side of one of these than the newest is news."""
+        value = self.trend.newest_value
+        least = max([limit for limit in limits if limit <= value], default=-NEVER)
+        most = min([limit - 1 for limit in limits if limit > value], default=NEVER)
+        self.between = (least, most) if limits else EVERYWHERE
+
+    @property
+    def no_news(self) -> tuple[int, int]:
+        """The least and the greatest value of a next sample that is news to no answer that is firm."""
+        (least, most), trend = self.between, self.trend
+        return max(trend.lowest, least), min(trend.highest, most)
+
     def below(self, limit_milli: int, at_ms: int) -> Finding:
         """Whether the pressure that holds now is below the limit; unknown where none holds."""
         return self._compare("MAP below", limit_milli, at_ms, below=True)
@@ -185,7 +201,7 @@ class Pressure:
         holds = (value < limit_milli) == below
         until_ms = self.trend.holds_until(at_ms)
         one_sided = self.trend.lowest >= limit_milli or self.trend.highest < limit_milli
-        firm_ms = NEVER if one_sided else at_ms
+        firm_ms, sided = (NEVER, None) if one_sided else (at_ms, Uncrossed(NEVER, (limit_milli,)))
         return found(
             name,
             holds,
@@ -194,6 +210,7 @@ class Pressure:
             limit=limit_milli / MILLI,
             unit="mm[Hg]",
             firm_ms=firm_ms,
+            uncrossed=sided,
             saw=MAP_NOW,
         )
 

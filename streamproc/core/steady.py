@@ -85,11 +85,8 @@ class Steady:
         """Whether nothing but these messages happened to the line or the channel since it was judged."""
         like, pressure = self.like, chart.pressure
         if isinstance(like, MapSample):
-            trend = pressure.trend
-            narrowed = trend.forgets_by(last_ms) or (trend.lowest, trend.highest) != (
-                self.lowest,
-                self.highest,
-            )
+            known = (self.lowest, self.highest)
+            narrowed = pressure.trend.forgets_by(last_ms) or pressure.no_news != known
             return not narrowed and pressure.newest_ms < first_ms < pressure.goes_on_until_ms
         channel = chart.infusions.channels.get(like.channel)
         return (
@@ -113,9 +110,8 @@ class Steady:
         """Say anew what is no news, as the bed was judged a moment ago."""
         like = self.like
         if isinstance(like, MapSample):
-            trend = chart.pressure.trend
             if chart.pressure.source is ARTERIAL and like.source is ARTERIAL and like.valid:
-                self.lowest, self.highest = trend.lowest, trend.highest
+                self.lowest, self.highest = chart.pressure.no_news
             else:
                 self.close()
             return

@@ -34,7 +34,7 @@ from streamproc.core.rule import Rule
 from streamproc.core.steady import Steady
 from streamproc.core.terms import Terms
 
-SNAPSHOT_VERSION = 9
+SNAPSHOT_VERSION = 10
 
 MOST_DEVICES, GIVEN_UP_AT_ONCE = 20_000, 2_000
 """Devices whose bed is remembered; of one more, so many that are silent longest are given up."""

@@ -31,7 +31,7 @@ from streamproc.core.alert import (
     kept_of_all,
     restore_all,
 )
-from streamproc.core.finding import ALWAYS_NOT, NEVER, Finding, found, unknown
+from streamproc.core.finding import ALWAYS_NOT, NEVER, Finding, Uncrossed, found, unknown
 from streamproc.core.sight import DOSE
 
 laws = settings(max_examples=200, deadline=None, print_blob=True, derandomize=False)
@@ -512,6 +512,30 @@ def test_an_answer_that_is_firm_for_a_second_is_not_asked_at_each_sample(
     alert = Alert()
     alert.step(T, judged(low), BED, RULE, latches=False, line_goes_on=goes_on)
     assert (alert.is_firm, alert.due_ms) == (is_firm, T + due_in_ms)
+
+
+@pytest.mark.parametrize(
+    ("firm_in_ms", "sided_in_ms", "due_in_ms", "limits"),
+    [
+        (0, 90_000, 90_000, (60_000,)),
+        (0, WORTH_MS, WORTH_MS, (60_000,)),
+        (WORTH_MS - 1, 99_000, 99_000, (60_000,)),
+        (WORTH_MS, 90_000, WORTH_MS, ()),  # firm for long enough, whatever the pressure crosses
+    ],
+)
+def test_an_answer_that_is_firm_while_no_limit_is_crossed_is_asked_when_one_is(
+    firm_in_ms: int, sided_in_ms: int, due_in_ms: int, limits: tuple[int, ...]
+) -> None:
+    sided = Uncrossed(T + sided_in_ms, (60_000,))
+    low = found("asked", False, T + 50, value=70, saw=DOSE, firm_ms=T + firm_in_ms, uncrossed=sided)
+    alert = Alert()
+    alert.step(T, judged(low), BED, RULE, latches=False, line_goes_on=True)
+    assert (alert.is_firm, alert.due_ms, alert.limits) == (True, T + due_in_ms, limits)
+    again = {RULE: Alert()}
+    restore_all(again, read_again(kept_of_all({RULE: alert})))
+    assert (again[RULE].limits, restored(alert).limits) == (limits, limits)
+    alert.step(T, judged(found("asked", False, value=70, saw=DOSE)), BED, RULE, latches=False)
+    assert alert.limits == ()
 
 
 def test_a_wait_ends_what_is_firm() -> None:

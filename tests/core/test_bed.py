@@ -318,17 +318,38 @@ def test_a_deadline_that_has_passed_is_a_mistake_of_our_own() -> None:
 
 
 def test_who_is_asked_at_each_sample_is_who_gave_no_firm_answer() -> None:
-    """Where every sample is above the limit nobody need be asked; once one is below it, the rule is."""
-    bed, _ = three_rules(opens="middle")
-    assert bed.restless == (1,)
-    firm = []
-    for second, mmhg in enumerate([90] * 10 + [55] * 3 + [90] * 2, start=1):
+    """Where every sample is above the limit nobody need be asked; then the rule is at one that crosses it."""
+    bed, asked = three_rules(opens="middle")
+    assert (bed.restless, bed.turning) == ((1,), ())
+    told = []
+    for second, mmhg in enumerate([90] * 6 + [55, 55, 59, 60, 90, 61, 59, 59], start=1):
+        asked.clear()
         sample = MapSample(T + 1_000 * second, BED, "MON-1", "b1", second, MapSource.ARTERIAL, 1_000 * mmhg)
         live(bed, sample)
-        firm.append(bed.alerts["middle"].is_firm)
-        assert bed.restless == (() if firm[-1] else (1,)), second
-    assert True in firm
-    assert firm[-1] is False
+        told.append((mmhg, bed.turning, asked.count("middle")))
+        assert bed.restless == ()
+    first, sided = [(90, (), 1), *[(90, (), 0)] * 5], (1,)
+    below, above = [(55, sided, 1), (55, sided, 0), (59, sided, 0)], [(60, sided, 1), (90, sided, 0)]
+    assert told == [*first, *below, *above, (61, sided, 0), (59, sided, 1), (59, sided, 0)]
+
+
+def test_a_limit_that_must_not_be_crossed_is_known_after_a_restart() -> None:
+    bed, _ = three_rules(opens="middle")
+    levels = [90, 55, 57]
+    live(bed, *[mapped_at(mmhg, T + 1_000 * n, n) for n, mmhg in enumerate(levels, start=1)])
+    again, asked = three_rules(opens="middle")
+    again.restore(read_again(bed.snapshot()))
+    assert (again.turning, again.chart.pressure.between) == (bed.turning, bed.chart.pressure.between)
+    asked.clear()
+    live(again, mapped_at(58, T + 4_000, 4))
+    assert asked == []
+    live(again, mapped_at(60, T + 5_000, 5))
+    assert asked[0] == "middle"
+
+
+def mapped_at(mmhg: int, at_ms: int, seq: int) -> MapSample:
+    """A sample of the arterial line."""
+    return MapSample(at_ms, BED, "MON-1", "b1", seq, MapSource.ARTERIAL, 1_000 * mmhg)
 
 
 def test_news_beside_an_ordinary_sample_is_told_as_well() -> None:

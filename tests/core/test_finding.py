@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from streamproc.core.finding import (
@@ -9,6 +11,7 @@ from streamproc.core.finding import (
     NEVER,
     Finding,
     State,
+    Uncrossed,
     all_of,
     any_of,
     found,
@@ -69,6 +72,30 @@ def test_what_nothing_decides_is_asked_again_with_its_first_part() -> None:
     assert (together.state, together.until_ms, together.firm_ms) == (UNKNOWN, 50, 80)
     met = all_of(answer(MET, 100, 90), answer(MET, 50, 95))
     assert (met.state, met.until_ms, met.firm_ms) == (MET, 50, 90)
+
+
+def sided(state: State, firm_ms: int, sided_ms: int, *limits: int) -> Finding:
+    """An answer that stands longer while the pressure crosses none of these."""
+    return replace(answer(state, 5, firm_ms), uncrossed=Uncrossed(sided_ms, limits))
+
+
+def test_on_one_side_of_its_limits_an_answer_stands_as_long_as_its_parts_do() -> None:
+    low, high = sided(MET, 10, 300, 7, 3), sided(MET, 20, 200, 5, 3)
+    assert all_of(low, high, answer(MET, 5, 250)).uncrossed == (200, (3, 5, 7))
+    assert all_of(low, answer(MET, 5, 250)).uncrossed == (250, (3, 7))
+    for firm_ms in (9, 10):  # another part ends it as early
+        assert all_of(low, answer(MET, 5, firm_ms)).uncrossed is None
+    assert all_of(answer(MET), answer(MET)).uncrossed is None
+    for turned in (negated(low), not_shown(low)):
+        assert turned.uncrossed == low.uncrossed
+
+
+def test_of_several_that_decide_one_is_enough_on_its_side_of_its_limits() -> None:
+    low, high = sided(NOT, 10, 300, 7), sided(NOT, 20, 200, 5)
+    assert all_of(low, high, sided(MET, 10, 900, 1)).uncrossed == (300, (7,))
+    assert all_of(high, answer(NOT, 5, 199)).uncrossed == (200, (5,))
+    for firm_ms in (200, 201):  # that one stands as long whatever the pressure crosses
+        assert all_of(high, answer(NOT, 5, firm_ms)).uncrossed is None
 
 
 def test_a_negation_stands_as_long_as_what_it_negates() -> None:

@@ -211,10 +211,33 @@ def test_the_pressure_of_now_against_a_limit(at_ms: int, below: bool, at_least: 
 
 def test_an_answer_is_firm_where_every_sample_is_on_one_side() -> None:
     pressure = taken((0, "line", 60), (1_000, "line", 70))
-    firm = {mmhg: pressure.below(mmhg * 1_000, 1_000).firm_ms for mmhg in (59, 60, 61, 70, 71)}
+    answers = {mmhg: pressure.below(mmhg * 1_000, 1_000) for mmhg in (59, 60, 61, 70, 71)}
+    firm = {mmhg: answer.firm_ms for mmhg, answer in answers.items()}
     assert firm == {59: NEVER, 60: NEVER, 61: 1_000, 70: 1_000, 71: NEVER}
+    sided = {mmhg: answer.uncrossed for mmhg, answer in answers.items() if answer.uncrossed is not None}
+    assert sided == {61: (NEVER, (61_000,)), 70: (NEVER, (70_000,))}
     silent = pressure.below(65_000, 1_000 + LINE_MS)
     assert (silent.known, silent.until_ms, silent.firm_ms) == (False, NEVER, 1_000 + LINE_MS)
+
+
+@pytest.mark.parametrize(
+    ("limits", "no_news"),
+    [
+        ((), (60_000, 80_000)),
+        ((70_000,), (70_000, 80_000)),  # at a limit is above it
+        ((70_001,), (60_000, 70_000)),
+        ((65_000, 66_000, 75_000, 76_000), (66_000, 74_999)),
+        ((50_000, 90_000), (60_000, 80_000)),
+    ],
+)
+def test_a_sample_on_the_same_side_of_all_limits_is_no_news(
+    limits: tuple[int, ...], no_news: tuple[int, int]
+) -> None:
+    pressure = taken((0, "line", 60), (1_000, "line", 80), (2_000, "line", 70))
+    pressure.stay_between(limits)
+    assert pressure.no_news == no_news
+    pressure.stay_between(())
+    assert pressure.no_news == (60_000, 80_000)
 
 
 def test_silence_counts_from_the_last_valid_sample_or_from_when_one_was_awaited() -> None:
@@ -281,6 +304,8 @@ QUESTIONS: dict[str, Callable[[Chart], Finding]] = {
     "not below, and heard": lambda chart: all_of(chart.map_heard(), negated(chart.map_below(60_000))),
     "below, or silent": lambda chart: any_of(chart.map_below(60_000), chart.map_silent_for(20_000)),
     "not shown": lambda chart: not_shown(all_of(chart.map_heard(), chart.map_at_least(60_000))),
+    "between two": lambda chart: all_of(chart.map_at_least(59_000), chart.map_below(61_000)),
+    "one of two": lambda chart: any_of(chart.map_below(59_000), negated(chart.map_below(61_000))),
 }
 BEATS = st.lists(
     st.tuples(st.sampled_from([1, 2, 5, 20, 70]), st.sampled_from([50, 59, 60, 61, 90]), st.booleans()),
@@ -290,12 +315,25 @@ BEATS = st.lists(
 """Seconds since the sample before, mmHg, and whether it may be an artefact."""
 
 
+def promised_until(chart: Chart, answer: Finding, while_uncrossed: bool) -> int:
+    """Until when an answer is promised to stand; of samples that cross one of its limits it is told."""
+    if not while_uncrossed or answer.uncrossed is None:
+        return answer.firm_ms
+    chart.pressure.stay_between(answer.uncrossed.limits)
+    assert answer.uncrossed.firm_ms > answer.firm_ms
+    return answer.uncrossed.firm_ms
+
+
 @settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("while_uncrossed", [False, True])
 @pytest.mark.parametrize("name", QUESTIONS)
 @given(before=BEATS, after=BEATS)
 @example(before=[(20, 60, True)] * 6, after=[(1, 60, True)] * 4 + [(20, 60, True)])  # a quicker cadence
 def test_ordinary_samples_leave_a_firm_answer_as_it_is(
-    name: str, before: list[tuple[int, int, bool]], after: list[tuple[int, int, bool]]
+    name: str,
+    while_uncrossed: bool,
+    before: list[tuple[int, int, bool]],
+    after: list[tuple[int, int, bool]],
 ) -> None:
     """At every second until it is firm no more, the answer is what it was: whatever ordinary came, and as
     long as the line goes on."""
@@ -306,10 +344,11 @@ def test_ordinary_samples_leave_a_firm_answer_as_it_is(
         take(chart, at_ms, mmhg, clean or gap_s > 1)
         ask(chart)
     promised = ask(chart)
+    until_ms = promised_until(chart, promised, while_uncrossed)
     for gap_s, mmhg, _ in after:
         for second in range(1, gap_s + 1):
             chart.move_to(at_ms + second * 1_000)
-            if chart.now_ms >= promised.firm_ms or not chart.line_goes_on:
+            if chart.now_ms >= until_ms or not chart.line_goes_on:
                 return
             if second < gap_s:
                 assert ask(chart).state is promised.state
@@ -320,12 +359,14 @@ def test_ordinary_samples_leave_a_firm_answer_as_it_is(
 
 
 @settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("while_uncrossed", [False, True])
 @pytest.mark.parametrize("name", QUESTIONS)
 @given(before=BEATS, after=BEATS, behind_s=st.integers(1, 16), at_once=st.integers(1, 6))
 @example(before=[(5, 90, True), (5, 59, True), (50, 60, True)], after=[(1, 59, True)], behind_s=9, at_once=1)
 @example(before=[(1, 60, True)] * 70 + [(1, 60, False)], after=[(1, 60, True)], behind_s=14, at_once=1)
 def test_samples_that_come_late_leave_a_firm_answer_as_it_is(
     name: str,
+    while_uncrossed: bool,
     before: list[tuple[int, int, bool]],
     after: list[tuple[int, int, bool]],
     behind_s: int,
@@ -340,12 +381,13 @@ def test_samples_that_come_late_leave_a_firm_answer_as_it_is(
         take(chart, at_ms, mmhg, clean or gap_s > 1)
     chart.move_to(at_ms + behind_s * 1_000)
     promised = ask(chart)
+    until_ms = promised_until(chart, promised, while_uncrossed)
     for number, (gap_s, mmhg, _) in enumerate(after):
         at_ms += gap_s * 1_000
         if number % at_once == 0:
             chart.move_to(max(chart.now_ms, at_ms + behind_s * 1_000))
         at_ms = min(at_ms, chart.now_ms)
-        if chart.now_ms >= promised.firm_ms or not chart.line_goes_on:
+        if chart.now_ms >= until_ms or not chart.line_goes_on:
             return
         if take(chart, at_ms, mmhg, valid=True) != Reads.ORDINARY:
             return
