@@ -28,6 +28,6 @@ def test_what_waits_behind_an_event_that_shakes_an_answer_is_held() -> None:
     assert len(bed.waiting) >= len(after), "they wait while nobody has judged the fall"
     judged_ms = bed.held[0][0] + intake.ward.limits.hold_back_ms
     intake.live_through(judged_ms, [])
-    assert bed.restless
+    assert bed.turning, "what comes next crosses the limit again"
     assert not bed.waiting
     assert [entry[0] for entry in sorted(bed.held)] == [each.received_ms - TRANSIT_MS for each in after]
