@@ -8,6 +8,10 @@ if sys.argv[1:2] == ["run"]:  # a reload that is asked for before we can take it
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 gc.disable()  # what is made while the program is read stays: nothing to look through again and again
+sys.modules["rich"] = None  # type: ignore[assignment]  # structlog reads it if it can, for a tenth of a second
+import structlog  # noqa: E402, F401
+
+del sys.modules["rich"]  # the demo's screen is made of it
 from streamproc.shell.cli import app  # noqa: E402  (what comes before must come before)
 
 gc.freeze()
