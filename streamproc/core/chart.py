@@ -217,7 +217,8 @@ class Chart:
         was_put_away = channel.is_put_away(self.now_ms, self.terms)
         self.infusions.take(status)
         now = channel.status
-        if was_put_away or was_lost is not channel.lost or not now.set_up_as(before):
+        silenced = was_put_away or (now.alarms and channel.is_put_away_in_time)
+        if silenced or was_lost is not channel.lost or not now.set_up_as(before):
             first |= Reads.PUMPS
         same_rate = now.rate is before.rate or now.rate == before.rate
         same_volume = now.volume_remaining_ml == before.volume_remaining_ml

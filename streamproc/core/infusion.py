@@ -73,6 +73,11 @@ class Channel:
         """Whether drug may flow without our hearing; one that said it stopped is taken at its word."""
         return self.status.state in (PumpState.INFUSING, PumpState.PAUSED, PumpState.KVO)
 
+    @property
+    def is_put_away_in_time(self) -> bool:
+        """Whether it alarms, and will do so no more once it has been silent: each report puts that off."""
+        return len(self.status.alarms) > 0 and not self.may_run_unheard
+
     def is_put_away(self, at_ms: int, terms: Terms) -> bool:
         """Whether it said that it stopped, and has been silent for so long that it no longer speaks for
         the present."""

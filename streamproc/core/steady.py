@@ -116,7 +116,12 @@ class Steady:
                 self.close()
             return
         channel = chart.infusions.channels.get(like.channel)
-        if channel is None or channel.lost or not _repeats(like, channel.status):
+        if (
+            channel is None
+            or channel.lost
+            or channel.is_put_away_in_time
+            or not _repeats(like, channel.status)
+        ):
             self.close()
         else:
             self.lowest, self.highest = _volumes(channel)

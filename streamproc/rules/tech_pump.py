@@ -55,9 +55,8 @@ def troubled(chart: Chart, p: TechPump, channel: Channel) -> Finding:
 
 def _put_away_ms(chart: Chart, channel: Channel) -> int:
     """When a channel's trouble is told no longer, for which the wording waits even if another's goes on."""
-    waits = channel.status.alarms and not channel.may_run_unheard
     due_ms = channel.loss_due_ms(chart.terms)
-    return due_ms if waits and due_ms > chart.now_ms else NEVER
+    return due_ms if channel.is_put_away_in_time and due_ms > chart.now_ms else NEVER
 
 
 def near_end(chart: Chart, p: TechPump, channel: Channel) -> Finding:
