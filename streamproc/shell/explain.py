@@ -106,9 +106,10 @@ def explain_rule(past: Past, bed_name: str, rule_id: str, at_ms: int | None) -> 
 
 
 def explain_alert(past: Past, alert_id: str) -> str:
-    """When and why an alert started, with its evidence, and how it went on.
+    """When and why an alert started, with its evidence, how it went on, and why it escalated.
 
-    Explained as of the instant at which it was decided: what it tells of may have been known only later."""
+    Explained as of the instants at which these were decided: what they tell of may have been known only
+    later."""
     told = [change for change in past.changes() if change.alert_id == alert_id]
     if not told or told[0].phase is not Phase.START:
         raise Unexplained(f"alert {alert_id} did not start in this telemetry")
@@ -118,8 +119,11 @@ def explain_alert(past: Past, alert_id: str) -> str:
     lines += [f"onset {rfc3339(start.onset_ms)}, detected {rfc3339(start.detected_ms)}"]
     lines += _evidence(start.evidence)
     hold_back_ms = past.settings.core_limits().hold_back_ms
-    told_ms = max(start.detected_ms, start.decided_ms - hold_back_ms)
-    return "\n".join([*lines, "", explain_rule(past, start.bed, start.rule.id, told_ms)])
+    for change in told:
+        if change.phase in (Phase.START, Phase.ESCALATE):
+            decided_ms = max(change.time_ms, change.decided_ms - hold_back_ms)
+            lines += ["", explain_rule(past, change.bed, change.rule.id, decided_ms)]
+    return "\n".join(lines)
 
 
 def _rule(bed: Bed, rule_id: str) -> Rule:
@@ -169,8 +173,11 @@ def _clauses(chart: Chart, finding: Finding) -> list[str]:
 
 
 def _clause(clause: ClauseState) -> str:
-    """One comparison: its state, value, limit and unit, or why it is unknown."""
+    """One comparison: its state, what it is to be if it is not that, value, limit and unit, or why it is
+    unknown."""
     told = f"{clause.state:<8} {clause.name}"
+    if clause.state != clause.needed:
+        told += f" (needed: {clause.needed})"
     if clause.why is not None:
         return f"{told}: {clause.why}"
     if clause.value is not None:

@@ -12,6 +12,7 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from streamproc.config import load
+from streamproc.core.alert import Phase
 from streamproc.shell.cli import app
 from streamproc.shell.explain import Past
 from streamproc.shell.journal import JournalFailed, JournalView, Recorded, SqliteJournal, read_only
@@ -83,7 +84,7 @@ def test_every_clause_is_told_with_value_limit_and_unit(recording: Path) -> None
     assert told.exit_code == 0, told.output
     assert f"MAP-LOW on {BED} at {rfc3339(START_MS + 6 * MINUTE_MS)}: active at medium since" in told.stdout
     assert "  met      TWA(5 min) below: 60 against 65 mm[Hg]\n" in told.stdout
-    assert "  unknown  TWA(15 min) below: only 40% of 900 s is covered\n" in told.stdout
+    assert "  unknown  TWA(15 min) below (needed: met): only 40% of 900 s is covered\n" in told.stdout
     assert '"count":60' in told.stdout or '"count":61' in told.stdout
 
 
@@ -102,6 +103,18 @@ def test_an_alert_is_told_with_its_start_its_course_and_its_evidence(recording: 
     assert f"onset {rfc3339(start.onset_ms)}, detected {rfc3339(start.detected_ms)}" in told.stdout
     assert "dose at least: 0.3 against 0.25 ug/kg/min" in told.stdout
     assert '"dose_ug_per_kg_min":0.3' in told.stdout
+
+
+def test_an_alert_that_escalated_is_explained_as_of_that_too(tmp_path: Path) -> None:
+    sent, path = telemetry(20), tmp_path / "escalates.jsonl"
+    path.write_bytes(b"".join(map(write_line, sent)))
+    course = [change for change in Replay(load()).changes(sent) if change.rule.id == "MAP-LOW"]
+    assert [change.phase for change in course] == [Phase.START, Phase.ESCALATE]
+    told = explained(course[0].alert_id, path).stdout
+    each = [part.splitlines()[0] for part in told.split("\n\n") if part.startswith(f"MAP-LOW on {BED} at")]
+    ends = [f"active at {change.priority} since" for change in course]
+    assert [line.partition(": ")[2].partition(" 20")[0] for line in each] == ends
+    assert [rfc3339(change.time_ms) in line for change, line in zip(course, each, strict=True)] == [True] * 2
 
 
 def test_the_reasons_against_weaning_are_those_of_the_bed_state(recording: Path) -> None:
