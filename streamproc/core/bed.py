@@ -35,7 +35,17 @@ from streamproc.core.pressure import EVERYWHERE
 from streamproc.core.remembered import Remembered
 from streamproc.core.rule import Rule, Wording
 from streamproc.core.samples import completed as complete_trend
-from streamproc.core.steady import Steady, Waiting, steady_after
+from streamproc.core.steady import (
+    Held,
+    Steady,
+    Waiting,
+    event_like,
+    held_of,
+    kept_of_waiting,
+    pump_like,
+    sample_like,
+    steady_after,
+)
 from streamproc.core.terms import Terms
 
 if TYPE_CHECKING:
@@ -50,11 +60,6 @@ MOST_STEADY = 32
 PATIENCE_MS, MOST_WAITING = 60_000, 20
 """So long a message that says nothing new waits at most for others, and for so many of them: until the last
 of these is due its bed has been shown, which lives through them anyway."""
-
-
-Held = tuple[int, str, str, int, int, int, HeldEvent]
-"""An event waiting for its time: by that, topic, device and sequence it sorts; then come its arrival,
-its receipt and itself."""
 
 
 @dataclass(slots=True)
@@ -267,20 +272,20 @@ class Bed:
 
     def _go_on(self, some: Sequence[Waiting]) -> None:
         """What happens by messages of one topic of which none is news."""
-        last, steady, chart = some[-1], some[-1][-1], self.chart
+        last, like, chart = some[-1], some[-1][-1].like, self.chart
         del self.sequences[last[2]]
-        self.sequences[last[2]] = (steady.like.boot or "", last[3])
+        self.sequences[last[2]] = (like.boot or "", last[3])
         chart.last_heard_ms = max(chart.last_heard_ms, last[0])
-        if isinstance(steady.like, PumpStatus):
-            chart.infusions.go_on([each[0] for each in some], steady.pump(last[0], last[3], last[6]))
+        if isinstance(like, PumpStatus):
+            chart.infusions.go_on([each[0] for each in some], pump_like(like, last[0], last[3], last[6]))
             return
         times_ms, _, _, seqs, _, _, figures, _ = zip(*some, strict=True)
         if not chart.counts_time_below_target:
-            chart.pressure.go_on_together(times_ms, [*map(int, figures)], steady.like, seqs)
+            chart.pressure.go_on_together(times_ms, [*map(int, figures)], like, seqs)
             return
         for time_ms, seq, figure in zip(times_ms, seqs, figures, strict=True):
             chart.move_to(time_ms)
-            chart.pressure.go_on(steady.sample(time_ms, seq, figure))
+            chart.pressure.go_on(sample_like(like, time_ms, seq, figure))
 
     def _look_ahead(self) -> None:
         """After judging: which messages say nothing new now; of those that wait, what may be news is held."""
@@ -521,22 +526,20 @@ class Bed:
         return {
             "chart": self.chart.snapshot(newer_than_ms),
             "alerts": kept_of_all(self.alerts),
-            "held": [[*entry[:6], *kept_of(entry[6])] for entry in sorted(self._all_held(), key=_order)],
+            "held": [[*entry[:6], *kept_of(entry[6])] for entry in sorted(self.held, key=_order)],
+            "waiting": kept_of_waiting(self.waiting),
             "arrivals": self.arrivals,
             "sequences": {device: list(last) for device, last in self.sequences.items()},
             "gap_messages": self.gap_messages,
             "deadline_ms": self.deadline_ms,
         }
 
-    def _all_held(self) -> list[Held]:
-        return [*self.held, *map(_held, self.waiting)] if self.waiting else self.held
-
     def restore(self, kept: Mapping[str, Any]) -> None:
         """Take over what `snapshot` gave; a rule that is new since then starts quiet."""
         self.chart.restore(kept["chart"])
         restore_all(self.alerts, kept["alerts"])
         self.chart.note_open_alerts()
-        self.held = [(*entry[:6], event_of(entry[6:])) for entry in kept["held"]]
+        self.held = held_in(kept)
         self.sequences = {device: (boot, seq) for device, (boot, seq) in kept["sequences"].items()}
         self.gap_messages = kept["gap_messages"]
         self.arrivals, self.deadline_ms = kept["arrivals"], kept["deadline_ms"]
@@ -569,6 +572,12 @@ def completed(kept: Mapping[str, Any], base: Mapping[str, Any], newer_than_ms: i
     return {**kept, "chart": chart}
 
 
+def held_in(kept: Mapping[str, Any]) -> list[Held]:
+    """What a bed's snapshot says that is yet to happen, in order: what was held, and what waited."""
+    held = [(*entry[:6], event_of(entry[6:])) for entry in kept["held"]]
+    return sorted([*held, *held_of(kept["waiting"])], key=_order)
+
+
 def _ended(wording: Wording, rule_id: str, reason: str | None) -> Wording:
     """The line for an end: what the figure is now, or only why, where it did not end by itself."""
     told = reason.replace("_", " ") if reason else wording.figure
@@ -579,7 +588,7 @@ def _ended(wording: Wording, rule_id: str, reason: str | None) -> Wording:
 def _held(waiting: Waiting) -> Held:
     """A message that waited, as an event whose time is not to be missed."""
     time_ms, order, device, seq, arrival, received_ms, figure, steady = waiting
-    return time_ms, order, device, seq, arrival, received_ms, steady.event(time_ms, seq, figure)
+    return time_ms, order, device, seq, arrival, received_ms, event_like(steady.like, time_ms, seq, figure)
 
 
 def _last(some: Sequence[Waiting]) -> tuple[int, str, str, int]:

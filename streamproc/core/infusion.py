@@ -225,8 +225,7 @@ class Infusions:
         """Enter a channel's reports of these instants, each of which repeats the one before, and the last."""
         self.loss_asked_ms = min(self.loss_asked_ms, times_ms[0] + self.terms.pump_lost_ms)
         channel = self.channels[last.channel]
-        for time_ms in times_ms:
-            channel.cadence.heard(time_ms, self.terms.pump_interval_max_ms)
+        channel.cadence.heard_together(times_ms, self.terms.pump_interval_max_ms)
         channel.status = last
         self.delivery(last.drug).confirm(last.channel, last.time_ms)
 

@@ -45,6 +45,15 @@ class Cadence:
                 self._measure(interval_ms)
         self.measured_ms = time_ms
 
+    def heard_together(self, times_ms: Sequence[int], longest_ms: int) -> None:
+        """Note several reports, each later than the one before: only the last few intervals are kept."""
+        if len(times_ms) > KEPT_INTERVALS:
+            before_ms, last = times_ms[-KEPT_INTERVALS - 1], times_ms[-KEPT_INTERVALS:]
+            if last[-1] - before_ms <= longest_ms:
+                self.measured_ms, times_ms = before_ms, last
+        for time_ms in times_ms:
+            self.heard(time_ms, longest_ms)
+
     def _measure(self, interval_ms: int) -> None:
         self.intervals_ms = [*self.intervals_ms[1 - KEPT_INTERVALS :], interval_ms]
         self._see_whether_steady()
@@ -168,8 +177,7 @@ class Pressure:
         hold_ms = terms.map_hold_arterial_ms
         self.newest_ms = last_ms
         self.arterial_until_ms, self.goes_on_until_ms = last_ms + hold_ms, last_ms + self.goes_on_ms
-        for time_ms in times_ms:
-            self.cadence.heard(time_ms, hold_ms)
+        self.cadence.heard_together(times_ms, hold_ms)
         self.artefacts.add_together(times_ms, [0] * len(seqs), terms.artefact_window_ms, of, seqs)
         self.trend.add_together(times_ms, milli_mmhg, hold_ms, of, seqs)
 

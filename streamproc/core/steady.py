@@ -6,13 +6,15 @@ of that kind in time. What waits is entered at its own instant all the same, bef
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf, nextafter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from streamproc.core.events import MapSample, PumpStatus
+from streamproc.core.events import HeldEvent, MapSample, PumpStatus
 from streamproc.core.finding import NEVER
 from streamproc.core.infusion import NEARLY, Channel
+from streamproc.core.kept import event_of, kept_of
 from streamproc.core.pressure import ARTERIAL
 from streamproc.core.remembered import Start
 
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from streamproc.core.bed import Bed
     from streamproc.core.chart import Chart
     from streamproc.core.ward import Heard
+
+Held = tuple[int, str, str, int, int, int, HeldEvent]
+"""An event waiting for its time: by that, topic, device and sequence it sorts; then come its arrival,
+its receipt and itself."""
 
 Waiting = tuple[int, str, str, int, int, int, float, "Steady"]
 """A message that says nothing new: the first six as of an event that is held, then its figure."""
@@ -44,42 +50,6 @@ class Steady:
     until_ms: int = -1
     lowest: float = inf
     highest: float = -inf
-
-    def event(self, time_ms: int, seq: int, figure: float) -> MapSample | PumpStatus:
-        """The message of this number, time and figure."""
-        made = self.sample if isinstance(self.like, MapSample) else self.pump
-        return made(time_ms, seq, figure)
-
-    def sample(self, time_ms: int, seq: int, milli_mmhg: float) -> MapSample:
-        """The same of a monitor."""
-        like = self.like
-        assert isinstance(like, MapSample)
-        said = int(milli_mmhg)
-        return MapSample(time_ms, like.bed, like.device, like.boot, seq, like.source, said, like.valid)
-
-    def pump(self, time_ms: int, seq: int, volume_ml: float) -> PumpStatus:
-        """The same of a pump."""
-        like = self.like
-        assert isinstance(like, PumpStatus)
-        return PumpStatus(
-            time_ms,
-            like.bed,
-            like.device,
-            like.boot,
-            seq,
-            like.channel,
-            like.state,
-            like.drug,
-            like.form,
-            like.rate,
-            like.concentration,
-            like.weight_kg,
-            None if like.volume_remaining_ml is None else volume_ml,
-            like.diluent,
-            like.route,
-            like.line,
-            like.alarms,
-        )
 
     def goes_on(self, chart: Chart, first_ms: int, last_ms: int) -> bool:
         """Whether nothing but these messages happened to the line or the channel since it was judged."""
@@ -136,6 +106,64 @@ def steady_after(event: MapSample | PumpStatus, start: Start, heard: Heard, bed:
     if bed.calm:
         steady.expect(chart)
     return steady
+
+
+def event_like(like: MapSample | PumpStatus, time_ms: int, seq: int, figure: float) -> MapSample | PumpStatus:
+    """The message of this number, time and figure that is like another."""
+    if isinstance(like, MapSample):
+        return sample_like(like, time_ms, seq, figure)
+    return pump_like(like, time_ms, seq, figure)
+
+
+def sample_like(like: MapSample, time_ms: int, seq: int, milli_mmhg: float) -> MapSample:
+    """The same of a monitor."""
+    said = int(milli_mmhg)
+    return MapSample(time_ms, like.bed, like.device, like.boot, seq, like.source, said, like.valid)
+
+
+def pump_like(like: PumpStatus, time_ms: int, seq: int, volume_ml: float) -> PumpStatus:
+    """The same of a pump."""
+    return PumpStatus(
+        time_ms,
+        like.bed,
+        like.device,
+        like.boot,
+        seq,
+        like.channel,
+        like.state,
+        like.drug,
+        like.form,
+        like.rate,
+        like.concentration,
+        like.weight_kg,
+        None if like.volume_remaining_ml is None else volume_ml,
+        like.diluent,
+        like.route,
+        like.line,
+        like.alarms,
+    )
+
+
+def kept_of_waiting(waiting: Sequence[Waiting]) -> list[list[Any]]:
+    """What waits as plain values: of each topic what it is like, then its times, numbers, arrivals, receipts
+    and figures."""
+    by_topic: dict[Steady, list[Waiting]] = {}
+    for each in waiting:
+        by_topic.setdefault(each[-1], []).append(each)
+    kept = []
+    for steady, some in by_topic.items():
+        times_ms, _, _, seqs, arrivals, receipts_ms, figures, _ = zip(*some, strict=True)
+        kept.append([kept_of(steady.like), times_ms, seqs, arrivals, receipts_ms, figures])
+    return kept
+
+
+def held_of(kept: Iterable[Sequence[Any]]) -> Iterator[Held]:
+    """What `kept_of_waiting` told, as events that are held: whoever reads it knows no topic yet."""
+    for told, *columns in kept:
+        like = event_of(told)
+        for time_ms, seq, arrival, received_ms, figure in zip(*columns, strict=True):
+            event = event_like(like, time_ms, seq, figure)
+            yield time_ms, like.order, like.device, seq, arrival, received_ms, event
 
 
 def _repeats(like: PumpStatus, status: PumpStatus) -> bool:

@@ -25,7 +25,7 @@ from streamproc.core.events import BedFreed as Freed
 from streamproc.core.reason import Reason
 from streamproc.core.remembered import Taken, Verdict
 from streamproc.core.rule import Rule
-from streamproc.core.steady import Steady
+from streamproc.core.steady import Steady, event_like
 from streamproc.core.terms import Terms
 from streamproc.core.ward import Limits, Ward
 from streamproc.shell.journal import Message as Recorded
@@ -243,7 +243,7 @@ class Intake:
         (time_ms, seq, figure), fingerprint, steady = said, digest(message.payload), known[1]
         if self.ward.follow(steady, time_ms, seq, figure, received_ms, fingerprint):
             return True
-        event = steady.event(time_ms, seq, figure)
+        event = event_like(steady.like, time_ms, seq, figure)
         verdict = self.ward.offer(event, received_ms, fingerprint)
         if verdict is Taken.ACCEPTED:
             steady.went_on(time_ms)

@@ -22,7 +22,7 @@ from ward_histories import BEDS, START_MS
 
 from streamproc.config import Settings, load
 from streamproc.core.alert import Phase
-from streamproc.core.bed import MOST_WAITING, PATIENCE_MS, Bed
+from streamproc.core.bed import MOST_WAITING, PATIENCE_MS, Bed, held_in
 from streamproc.core.change import Change
 from streamproc.core.events import MapSample, PumpStatus
 from streamproc.core.reason import Reason
@@ -127,6 +127,8 @@ class Side:
             assert bed.advance(ward.watermark_ms, ward.lags_ms) == [], "told late"
             ward._schedule(bed)
             snapshot = bed.snapshot()
+            snapshot["held"] = held_in(snapshot)
+            del snapshot["waiting"]
             del snapshot["deadline_ms"]  # who is followed is asked later, where nothing comes of it sooner
             kept = (snapshot, list(bed.sequences.items())) if in_full else None
             seen[name] = (encode(bed_state(bed)).decode(), kept, bed.remembered.snapshot())

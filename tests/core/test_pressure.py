@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import accumulate
 
 import pytest
 from hypothesis import example, given, settings
@@ -398,6 +399,26 @@ def take(chart: Chart, at_ms: int, mmhg: int, valid: bool) -> int:
     """A sample of the line, at its instant or late; what it is news to."""
     chart.move_to(max(at_ms, chart.now_ms))
     return chart.take_map(MapSample(at_ms, BED, "MON-1", "b1", None, MapSource.ARTERIAL, mmhg * 1_000, valid))
+
+
+@given(
+    st.lists(st.sampled_from([1, 2, 2, 2, 2, 5, 30, 70]), max_size=12),
+    st.lists(st.sampled_from([1, 2, 2, 2, 2, 5, 30, 70]), max_size=12),
+    st.sampled_from([2, 30, 60, 400]),
+)
+def test_reports_noted_together_leave_what_they_leave_one_by_one(
+    before_s: list[int], gaps_s: list[int], longest_s: int
+) -> None:
+    together, one_by_one, at_ms = Cadence(), Cadence(), 0
+    for gap_s in before_s:
+        at_ms += 1_000 * gap_s
+        for cadence in (together, one_by_one):
+            cadence.heard(at_ms, 1_000 * longest_s)
+    times_ms = [at_ms + 1_000 * passed_s for passed_s in accumulate(gaps_s)]
+    together.heard_together(times_ms, 1_000 * longest_s)
+    for time_ms in times_ms:
+        one_by_one.heard(time_ms, 1_000 * longest_s)
+    assert together == one_by_one
 
 
 def test_a_steady_rhythm_is_known_again_after_a_restart() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from streamproc.config import Settings, load
+from streamproc.core.bed import held_in
 from streamproc.core.events import MapSample
 from streamproc.core.ward import Ward
 from streamproc.shell.intake import Intake
@@ -174,10 +175,9 @@ class Ordeal:
         ward = self.intake.ward
         kept = ward.snapshot()
         json.dumps(kept, allow_nan=False, default=bytes.hex)
-        written = msgspec.msgpack.encode(kept)
         fresh = Ward(ward.rules, ward.terms, ward.limits, ward.roster)
-        fresh.restore(msgspec.msgpack.decode(written))
-        assert msgspec.msgpack.encode(fresh.snapshot()) == written
+        fresh.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(kept)))
+        assert _all_held(fresh.snapshot()) == _all_held(kept)
         self.intake.ward = fresh
 
     @property
@@ -195,6 +195,12 @@ def as_line(message: Message) -> str:
     """A message as a line of `past_failures.jsonl`."""
     topic, payload, retained = message
     return json.dumps({"topic": topic, "retained": retained, "payload_base64": b64encode(payload).decode()})
+
+
+def _all_held(kept: dict[str, Any]) -> bytes:
+    """A ward's snapshot as it is written if no message waits for others: who reads it holds them."""
+    beds = {name: {**bed, "held": repr(held_in(bed)), "waiting": []} for name, bed in kept["beds"].items()}
+    return msgspec.msgpack.encode({**kept, "beds": beds})
 
 
 def _not_json(word: str) -> Any:

@@ -12,7 +12,7 @@ import pytest
 from bench.door import TRANSIT_MS, received
 from streamproc.config import load
 from streamproc.core.bed import Bed
-from streamproc.core.steady import Steady
+from streamproc.core.steady import Steady, event_like
 from streamproc.core.ward import Ward
 from streamproc.shell.intake import Intake
 
@@ -199,7 +199,8 @@ def test_a_lost_channel_is_closed_and_so_is_one_that_says_otherwise() -> None:
 
 def test_another_device_on_a_topic_closes_what_was_known_of_it() -> None:
     settled = Settled()
-    fact = settled.monitor.sample(settled.monitor.newest_ms + 1_000, 1, settled.monitor.lowest)
+    monitor = settled.monitor
+    fact = event_like(monitor.like, monitor.newest_ms + 1_000, 1, monitor.lowest)
     other = replace(fact, device="MON-OTHER")
     settled.ward.offer(other, other.time_ms, 1)
     assert settled.ward.expect(other) is settled.bed.steady["map"]

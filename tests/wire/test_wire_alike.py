@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from wire_mutations import mutated
 
 from streamproc.core.events import MapSample, PumpStatus
-from streamproc.core.steady import Steady
+from streamproc.core.steady import Steady, event_like
 from streamproc.wire import Decoder
 from streamproc.wire.alike import Alike
 from tests.service.bad_input import bad_inputs
@@ -52,7 +52,7 @@ def answers(first: bytes, payloads: Iterable[bytes], topic: str, door: Decoder =
     for payload in payloads:
         differing = alike.read(payload)
         if differing is not None:
-            event = steady.event(*differing)
+            event = event_like(steady.like, *differing)
             assert repr(event) == repr(door.decode(topic, payload, RECEIVED_MS)), (first, payload)
             read += 1
     return read
