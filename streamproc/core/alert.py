@@ -170,9 +170,9 @@ class Alert:
     acknowledged_ms: int | None = None
     due_ms: int = NEVER
     is_firm: bool = field(default=False, compare=False)
-    """Whether ordinary MAP samples change nothing until it is due"""
+    """Whether ordinary MAP samples that cross none of its limits change nothing until it is due."""
     limits: tuple[int, ...] = field(default=(), compare=False)
-    """as long as they cross none of these."""
+    """Those, in thousandths of a mmHg; where there is none, no ordinary sample does."""
     escalated_ms: int | None = None
     ended_ms: int | None = None
 
