@@ -31,7 +31,6 @@ from streamproc.core.events import (
 from streamproc.core.evidence import evidence_for
 from streamproc.core.finding import NEVER
 from streamproc.core.kept import event_of, kept_of
-from streamproc.core.pressure import EVERYWHERE
 from streamproc.core.remembered import Remembered
 from streamproc.core.rule import Rule, Wording
 from streamproc.core.samples import completed as complete_trend
@@ -45,6 +44,7 @@ from streamproc.core.steady import (
     pump_like,
     sample_like,
     steady_after,
+    topic_by_topic,
 )
 from streamproc.core.terms import Terms
 
@@ -246,9 +246,7 @@ class Bed:
 
     def _live_through(self, together: Sequence[Waiting]) -> bool:
         """Messages before anything else happens, topic by topic; whether none of them is news."""
-        by_topic: dict[Steady, list[Waiting]] = {}
-        for each in together:
-            by_topic.setdefault(each[-1], []).append(each)
+        by_topic = topic_by_topic(together)
         one_each = len({steady.device for steady in by_topic}) == len(by_topic)
         if not (one_each and self.calm and all(starmap(self._goes_on, by_topic.items()))):
             return False
@@ -290,8 +288,8 @@ class Bed:
     def _look_ahead(self) -> None:
         """After judging: which messages say nothing new now; of those that wait, what may be news is held."""
         chart = self.chart
-        if self.turning or chart.pressure.between is not EVERYWHERE:
-            self._stay_between()
+        named = [self.rules[place].id for place in self.turning]
+        chart.pressure.stay_between({limit for name in named for limit in self.alerts[name].limits})
         self.calm = not self.restless and not chart.word_awaited and chart.stay_heard_ms is not None
         for steady in self.steady.values():
             if self.calm:
@@ -301,12 +299,6 @@ class Bed:
         if self.waiting and not (self.calm and all(map(_still_nothing_new, self.waiting))):
             self._hold_waiting(self.waiting)
             self.waiting = []
-
-    def _stay_between(self) -> None:
-        """Which samples cross a limit, as the pressure is now."""
-        alerts = list(self.alerts.values())
-        limits = {limit for place in self.turning for limit in alerts[place].limits}
-        self.chart.pressure.stay_between(limits)
 
     def _hold_waiting(self, waiting: Sequence[Waiting]) -> None:
         """These wait for others no more: each is due at its own instant."""

@@ -208,7 +208,7 @@ class Pressure:
             return unknown(name, "no valid MAP holds", firm_ms=at_ms, saw=MAP_NOW)
         holds = (value < limit_milli) == below
         until_ms = self.trend.holds_until(at_ms)
-        one_sided = self.trend.lowest >= limit_milli or self.trend.highest < limit_milli
+        one_sided = self.trend.one_sided(limit_milli)
         firm_ms, sided = (NEVER, None) if one_sided else (at_ms, Uncrossed(NEVER, (limit_milli,)))
         return found(
             name,

@@ -144,14 +144,19 @@ def pump_like(like: PumpStatus, time_ms: int, seq: int, volume_ml: float) -> Pum
     )
 
 
-def kept_of_waiting(waiting: Sequence[Waiting]) -> list[list[Any]]:
-    """What waits as plain values: of each topic what it is like, then its times, numbers, arrivals, receipts
-    and figures."""
+def topic_by_topic(waiting: Sequence[Waiting]) -> dict[Steady, list[Waiting]]:
+    """What waits, in the same order, by what its topic's messages are like."""
     by_topic: dict[Steady, list[Waiting]] = {}
     for each in waiting:
         by_topic.setdefault(each[-1], []).append(each)
+    return by_topic
+
+
+def kept_of_waiting(waiting: Sequence[Waiting]) -> list[list[Any]]:
+    """What waits as plain values: of each topic what it is like, then its times, numbers, arrivals, receipts
+    and figures."""
     kept = []
-    for steady, some in by_topic.items():
+    for steady, some in topic_by_topic(waiting).items():
         times_ms, _, _, seqs, arrivals, receipts_ms, figures, _ = zip(*some, strict=True)
         kept.append([kept_of(steady.like), times_ms, seqs, arrivals, receipts_ms, figures])
     return kept

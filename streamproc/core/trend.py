@@ -132,7 +132,7 @@ class Trend(Samples):
         holds = excess > 0 if above else excess < 0
         firm_ms = until_ms
         if self.of is MAP:
-            one_sided = self._one_sided(limit + int(above))
+            one_sided = self.one_sided(limit + int(above))
             firm_ms = NEVER if one_sided else at_ms + self._unturned_ms(limit, excess, at_ms)
         return found(
             name,
@@ -250,7 +250,7 @@ class Trend(Samples):
         steepest = 2 * max(self.high - limit, limit - self.low, 1)
         return min(abs(excess) // steepest, window.held_ms - need_ms)
 
-    def _one_sided(self, limit: int) -> bool:
+    def one_sided(self, limit: int) -> bool:
         """Whether all values that are kept are below the limit, or none is: so is any mean of such values."""
         return self.lowest >= limit or self.highest < limit
 

@@ -324,8 +324,7 @@ def test_who_is_asked_at_each_sample_is_who_gave_no_firm_answer() -> None:
     told = []
     for second, mmhg in enumerate([90] * 6 + [55, 55, 59, 60, 90, 61, 59, 59], start=1):
         asked.clear()
-        sample = MapSample(T + 1_000 * second, BED, "MON-1", "b1", second, MapSource.ARTERIAL, 1_000 * mmhg)
-        live(bed, sample)
+        live(bed, mapped_at(mmhg, T + 1_000 * second, second))
         told.append((mmhg, bed.turning, asked.count("middle")))
         assert bed.restless == ()
     first, sided = [(90, (), 1), *[(90, (), 0)] * 5], (1,)
