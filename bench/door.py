@@ -49,11 +49,11 @@ class Door:
     replayed: float
 
 
-def received(beds: int, seconds: int) -> list[Received]:
-    """What the beds send, in the order of its receipt."""
+def received(beds: int, intervals: int, every_ms: int = 1_000) -> list[Received]:
+    """What the beds send in so many intervals, in the order of its receipt."""
     ward = Sending(beds, 1, quiet=True)
-    places = [(beat, bed) for beat in range(seconds) for bed in range(1, beds + 1)]
-    sent = [each for beat, bed in places for each in interval(ward, bed, beat, 1_000)]
+    places = [(beat, bed) for beat in range(intervals) for bed in range(1, beds + 1)]
+    sent = [each for beat, bed in places for each in interval(ward, bed, beat, every_ms)]
     return [
         Received(START_MS + each.due_ms + TRANSIT_MS, each.topic, each.payload(START_MS))
         for each in sorted(sent, key=lambda each: each.due_ms)

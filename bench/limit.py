@@ -102,7 +102,7 @@ def of_memory(size: Size) -> Iterator[Row]:
 def of_scaling(size: Size) -> Iterator[Row]:
     """The cost of an event against windows and beds."""
     by_length, by_beds = scaling.measure(
-        size.windows_s, size.scaled_beds, scaling.ROUNDS, scaling.ROUND_MESSAGES
+        size.windows_s, size.scaled_beds, scaling.ROUNDS, scaling.ROUND_MESSAGES, scaling.WARD_ROUND_S
     )
     print(scaling.report("window, s", by_length), scaling.report("beds", by_beds), sep="\n\n", end="\n\n")
     yield "cost an event, windows of 5 min to 24 h", "1x", "", f"{scaling.growth(by_length):.2f}x"

@@ -17,6 +17,7 @@ from bench.stage.figures import Spread, spread, table
 from bench.stage.history import whole
 from bench.stage.telemetry import Ward, interval
 from streamproc.config import load
+from streamproc.core.bed import PATIENCE_MS
 from streamproc.shell.intake import Intake
 from streamproc.shell.journal import Recorded
 
@@ -25,6 +26,9 @@ BEDS = (10, 100, 1_000, 10_000)
 WARD_PER_S = 2_000
 """Messages a second of simulated time, from however many beds."""
 ROUND_MESSAGES, ROUNDS = 4_000, 3
+WARD_ROUND_S = PATIENCE_MS // 1000
+"""A round of many beds, in simulated time: as long as a message waits for others at most, so that each round
+has its share of living through what has waited, however rarely a bed sends."""
 WARM_BEATS = 2
 TICK_MS = 100
 """As often as the service looks at its clock."""
@@ -114,11 +118,11 @@ def report(what: str, costs: dict[int, Spread]) -> str:
 
 
 def measure(
-    lengths_s: Sequence[int], numbers: Sequence[int], rounds: int, messages: int
+    lengths_s: Sequence[int], numbers: Sequence[int], rounds: int, messages: int, ward_s: int
 ) -> tuple[dict[int, Spread], dict[int, Spread]]:
-    """Both, by length and by number of beds."""
+    """Both, by length in rounds of so many messages, and by number of beds in rounds of so long."""
     by_length = in_turns(windows(lengths_s), rounds, messages)
-    return by_length, in_turns(beds(numbers), rounds, messages)
+    return by_length, in_turns(beds(numbers), rounds, WARD_PER_S * ward_s)
 
 
 def main() -> None:
@@ -127,9 +131,10 @@ def main() -> None:
     parser.add_argument("--windows", type=int, nargs="+", default=WINDOWS_S, help="s")
     parser.add_argument("--beds", type=int, nargs="+", default=BEDS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--messages", type=int, default=ROUND_MESSAGES, help="of a round, at least")
+    parser.add_argument("--messages", type=int, default=ROUND_MESSAGES, help="of a round of one bed")
+    parser.add_argument("--seconds", type=int, default=WARD_ROUND_S, help="of a round of many beds")
     asked = parser.parse_args()
-    by_length, by_beds = measure(asked.windows, asked.beds, asked.rounds, asked.messages)
+    by_length, by_beds = measure(asked.windows, asked.beds, asked.rounds, asked.messages, asked.seconds)
     print(report("window, s", by_length), report("beds", by_beds), sep="\n\n")
 
 

@@ -42,10 +42,11 @@ MOST_DEVICES, GIVEN_UP_AT_ONCE = 20_000, 2_000
 
 @dataclass(slots=True)
 class Heard:
-    """Where a device was heard last, and when."""
+    """Where a device was heard last, and when; and the newest time that it has told of."""
 
     bed: str
     at_ms: int
+    newest_ms: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,8 @@ class Ward:
             due_ms, name = heapq.heappop(due)
             bed = self.beds[name]
             if bed.scheduled_ms == due_ms:
-                changes += bed.advance(watermark_ms, self.lags_ms)
+                if bed.held or not bed.is_put_off(watermark_ms):
+                    changes += bed.advance(watermark_ms, self.lags_ms)
                 self._schedule(bed)
         return self._numbered(changes) if changes else changes
 
@@ -158,7 +160,7 @@ class Ward:
         elif len(bed.held) + len(bed.waiting) >= limits.held_messages and self._is_flooded(bed):
             return Reason.BED_FLOODED
         bed.remembered.keep(event, digest, oldest_ms, limits.remembered_messages)
-        self._doubt_identity(name, event.device, received_ms)
+        self._doubt_identity(name, event.device, time_ms, received_ms)
         assert self.clock_ms is not None, "the first tick comes before the first message"
         if time_ms <= self.watermark_ms:
             return self._take_late(bed, event, received_ms)
@@ -179,7 +181,7 @@ class Ward:
         if not (
             steady.lowest <= figure <= steady.highest
             and seq == steady.start.newest + 1
-            and steady.newest_ms < time_ms < steady.until_ms
+            and heard.newest_ms < time_ms < steady.until_ms
             and time_ms > self._passed_ms
             and self._most_behind_ms <= time_ms - received_ms <= self._most_ahead_ms
             and heard.bed == bed.name
@@ -188,7 +190,7 @@ class Ward:
             return False
         oldest_ms, most = received_ms - limits.lateness_ms, limits.remembered_messages
         bed.remembered.put(steady.start, seq, time_ms, digest, oldest_ms, most)
-        heard.at_ms = received_ms
+        heard.at_ms, heard.newest_ms = received_ms, time_ms
         if bed.wait(steady, time_ms, seq, figure, received_ms) in (1, MOST_WAITING):
             self._schedule(bed)
         return True
@@ -205,11 +207,6 @@ class Ward:
         """Whether so much waits for its time that no more is taken; what only waits for others makes room."""
         most = self.limits.held_messages
         return bed.not_lived_through >= most and self.brought_up(bed.name).not_lived_through >= most
-
-    def bring_up(self) -> None:
-        """All beds, before a snapshot: what waits would fill it."""
-        for name in self.beds:
-            self.brought_up(name)
 
     def _offer_rare(self, event: PatientContext | BedFreed | Acknowledged, received_ms: int) -> Verdict:
         if isinstance(event, Acknowledged):
@@ -289,16 +286,18 @@ class Ward:
         told = f"{event.device}: {abs(ahead_ms) / 1000:g} s {side} its receipt"
         self.doubt(event.bed, event.device, Doubt.CLOCK, told, received_ms)
 
-    def _doubt_identity(self, bed: str, device: str, received_ms: int) -> None:
+    def _doubt_identity(self, bed: str, device: str, time_ms: int, received_ms: int) -> None:
         """One device serial on two beds at the same time: one of them is not what it says."""
         heard = self.devices.get(device)
         if heard is None:
             if len(self.devices) >= MOST_DEVICES:
                 self._give_up_devices()
-            self.devices[device] = Heard(bed, received_ms)
+            self.devices[device] = Heard(bed, received_ms, time_ms)
             return
         last_bed, last_ms = heard.bed, heard.at_ms
         heard.bed, heard.at_ms = bed, received_ms
+        if time_ms > heard.newest_ms:
+            heard.newest_ms = time_ms
         if last_bed == bed or received_ms - last_ms > self.terms.identity_window_ms:
             return
         for each, other in ((bed, last_bed), (last_bed, bed)):

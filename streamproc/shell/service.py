@@ -309,8 +309,6 @@ class Service:
                 messages[:0] = told
                 position = await self._commit(now_ms, messages)
                 self.connection.acknowledge(deliveries)
-                if self.keeper.due:
-                    self.ward.bring_up()
                 self.announce(self.apply(now_ms, messages))
                 self.handed_in.settle()
                 self._log_told(told)

@@ -36,7 +36,7 @@ SEEDS = int(os.environ.get("FOLLOWED_SEEDS", "16"))
 FIRST = int(os.environ.get("FOLLOWED_FIRST", "0"))
 MINUTES = float(os.environ.get("FOLLOWED_MINUTES", "4"))
 """How many histories are lived through, from which on, and how much of each."""
-ONCE_APART = (7, 274, 3_021, 3_041, 3_100, 3_126)
+ONCE_APART = (7, 274, 3_021, 3_041, 3_100, 3_126, 7_194)
 """Histories in which the two ways once did not come to the same."""
 FLOODED = (20_015, 20_031, 20_095)
 """Histories in which a bed is flooded while messages wait there that the other way has lived through."""

@@ -117,7 +117,7 @@ def test_memory_grows_with_the_window_and_not_with_days() -> None:
 
 
 def test_each_size_gets_its_figure() -> None:
-    by_length, by_beds = measure([300, 600], [5, 50], rounds=1, messages=200)
+    by_length, by_beds = measure([300, 600], [5, 50], rounds=1, messages=200, ward_s=1)
     assert (set(by_length), set(by_beds)) == ({300, 600}, {5, 50})
     assert all(cost.median > 0 for cost in (*by_length.values(), *by_beds.values()))
 

@@ -197,7 +197,8 @@ def replayed_from(file: Path, *, compared: bool) -> tuple[list[bytes], Tally, di
 
     messages = counted(read_files([str(file)], run.intake.known if compared else None))
     told = list(run.alerts(messages))
-    run.intake.ward.bring_up()
+    for name in run.intake.ward.beds:
+        run.intake.ward.brought_up(name)
     return told, run.intake.tally, run.intake.ward.snapshot(), compared_lines
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bench.door import TRANSIT_MS, received
 from streamproc.config import load
-from streamproc.core.bed import Bed
+from streamproc.core.bed import PATIENCE_MS, Bed
 from streamproc.core.steady import Steady, event_like
 from streamproc.core.ward import Ward
 from streamproc.shell.intake import Intake
@@ -32,9 +32,9 @@ class Settled:
         self.ward, self.bed = self.intake.ward, self.intake.ward.beds[BED]
         self.monitor, self.pump = (self.intake.known[topic].steady for topic in (MAP, PUMP))
 
-    def next_of(self, steady: Steady) -> Asked:
+    def next_of(self, steady: Steady, after_ms: int = 1_000) -> Asked:
         """The next message of a device, as the ward is asked to follow it."""
-        time_ms = steady.newest_ms + 1_000
+        time_ms = steady.newest_ms + after_ms
         return {
             "steady": steady,
             "time_ms": time_ms,
@@ -149,7 +149,26 @@ def given_up(settled: Settled, asked: Asked) -> Iterator[None]:
         heard.bed = BED
 
 
-@pytest.mark.parametrize("while_", [judged_up_to_its_time, no_room, shaken, heard_at_another_bed, given_up])
+@contextmanager
+def told_of_as_late_elsewhere(settled: Settled, asked: Asked) -> Iterator[None]:
+    """Its device has told as late a time on another topic: its numbers are not in the order of time."""
+    heard = asked["steady"].heard
+    newest_ms, heard.newest_ms = heard.newest_ms, asked["time_ms"]
+    yield
+    heard.newest_ms = newest_ms
+
+
+OTHERWISE = [
+    judged_up_to_its_time,
+    no_room,
+    shaken,
+    heard_at_another_bed,
+    given_up,
+    told_of_as_late_elsewhere,
+]
+
+
+@pytest.mark.parametrize("while_", OTHERWISE)
 def test_no_message_is_followed_while_the_bed_or_the_clock_is_otherwise(
     settled: Settled, while_: Callable[[Settled, Asked], Any]
 ) -> None:
@@ -211,7 +230,7 @@ def test_what_has_just_gone_on_is_asked_about_when_it_may_have_ended() -> None:
     """Not as long after it was asked last: in a quiet bed that would be every few seconds, for nothing."""
     settled = Settled()
     bed, chart = settled.bed, settled.bed.chart
-    settled.ward.bring_up()
+    settled.ward.brought_up(bed.name)
     ends_ms = [chart.pressure.goes_on_until_ms]
     ends_ms += [each.loss_due_ms(chart.terms) for each in chart.infusions.channels.values()]
     assert bed.deadline_ms == min(ends_ms) < bed.judged_again_ms
@@ -223,3 +242,21 @@ def test_what_has_just_gone_on_is_asked_about_when_it_may_have_ended() -> None:
         settled.ward.follow(**asked)
     assert [channel.lost for channel in chart.infusions.channels.values()] == [True]
     assert settled.monitor.newest_ms > monitor_only
+
+
+def test_devices_that_speak_rarely_are_left_alone_as_well() -> None:
+    """That line and pump have gone on is seen from what waits; that they have ended, at its very instant."""
+    settled = Settled()
+    ward, bed, chart = settled.ward, settled.bed, settled.bed.chart
+    ward.brought_up(bed.name)
+    begun_ms, spoken = chart.now_ms, (settled.monitor, settled.pump)
+    for _ in range(PATIENCE_MS // 10_000 - 1):
+        for steady in spoken:
+            asked = settled.next_of(steady, 10_000)
+            ward.tick(asked["received_ms"])
+            assert ward.follow(**asked)
+    assert chart.now_ms == begun_ms
+    last_ms = settled.monitor.newest_ms
+    changes = ward.tick(last_ms + ward.limits.hold_back_ms + 60_000)
+    lost = [each.onset_ms for each in changes if each.rule.id == "TECH-PUMP-LOST"]
+    assert lost == [settled.pump.newest_ms + chart.terms.lost_intervals * 10_000]
