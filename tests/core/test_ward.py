@@ -143,10 +143,10 @@ def test_a_device_that_stays_where_it_is_is_not_doubted() -> None:
 def test_of_too_many_devices_those_silent_longest_are_forgotten() -> None:
     ward = new_ward(BED)
     for n in range(MOST_DEVICES):
-        ward._doubt_identity(BED, f"MON-{n}", T)
+        ward._doubt_identity(BED, f"MON-{n}", T, T)
     assert len(ward.devices) == MOST_DEVICES == 20_000
-    ward._doubt_identity(BED, "MON-0", T + 1)
-    ward._doubt_identity(BED, "new", T + 1)
+    ward._doubt_identity(BED, "MON-0", T + 1, T + 1)
+    ward._doubt_identity(BED, "new", T + 1, T + 1)
     assert len(ward.devices) == MOST_DEVICES - GIVEN_UP_AT_ONCE + 1
     assert {"MON-0", "new", f"MON-{GIVEN_UP_AT_ONCE + 1}"} <= ward.devices.keys()
     assert ward.devices.keys().isdisjoint({"MON-1", f"MON-{GIVEN_UP_AT_ONCE}"})
