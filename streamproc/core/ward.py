@@ -34,7 +34,7 @@ from streamproc.core.rule import Rule
 from streamproc.core.steady import Steady
 from streamproc.core.terms import Terms
 
-SNAPSHOT_VERSION = 10
+SNAPSHOT_VERSION = 11
 
 MOST_DEVICES, GIVEN_UP_AT_ONCE = 20_000, 2_000
 """Devices whose bed is remembered; of one more, so many that are silent longest are given up."""
@@ -46,7 +46,7 @@ class Heard:
 
     bed: str
     at_ms: int
-    newest_ms: int = field(default=-1, compare=False)
+    newest_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,7 +418,9 @@ class Ward:
             "clock_ms": self.clock_ms,
             "judged_ms": None if self.clock_ms is None else self.watermark_ms,
             "feed_seq": self.feed_seq,
-            "devices": {device: [last.bed, last.at_ms] for device, last in self.devices.items()},
+            "devices": {
+                device: [last.bed, last.at_ms, last.newest_ms] for device, last in self.devices.items()
+            },
             "beds": {name: bed.snapshot(newer_than_ms) for name, bed in self.beds.items()},
             "remembered": {name: bed.remembered.snapshot() for name, bed in self.beds.items()},
         }
