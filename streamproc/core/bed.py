@@ -38,7 +38,6 @@ from streamproc.core.steady import (
     Held,
     Steady,
     Waiting,
-    asked_after,
     event_like,
     held_of,
     kept_of_waiting,
@@ -152,7 +151,11 @@ class Bed:
         due_ms = self.deadline_ms
         if self.held and self.held[0][0] < due_ms:
             due_ms = self.held[0][0]
-        return min(due_ms, self._waits_until_ms) if self.waiting else due_ms
+        if self.waiting:
+            due_ms = min(due_ms, self.waiting[0][0] + PATIENCE_MS)
+            if len(self.waiting) >= MOST_WAITING:
+                due_ms = min(due_ms, self.waiting[MOST_WAITING - 1][0])
+        return due_ms
 
     def hold(self, event: HeldEvent, time_ms: int, received_ms: int) -> None:
         """Keep an event until event time reaches it."""
@@ -160,23 +163,6 @@ class Bed:
         seq = -1 if event.seq is None else event.seq
         entry = (time_ms, event.order, event.device, seq, self.arrivals, received_ms, event)
         heapq.heappush(self.held, entry)
-
-    def is_put_off(self, to_ms: int) -> bool:
-        """Whether all that is due by now is to ask if line and pumps have ended, and what waits says that
-        they have not: then it is asked when they may have ended after that. Only while nothing is held."""
-        if not self.waiting or self.deadline_ms > to_ms or self.judged_again_ms <= to_ms:
-            return False
-        asked_ms = min(self.judged_again_ms, asked_after(self.chart, self.steady.values()))
-        if asked_ms <= to_ms or self._waits_until_ms <= to_ms:
-            return False
-        self.deadline_ms = asked_ms
-        return True
-
-    @property
-    def _waits_until_ms(self) -> int:
-        """Until when what waits goes on waiting, if nothing else happens."""
-        waiting, until_ms = self.waiting, self.waiting[0][0] + PATIENCE_MS
-        return until_ms if len(waiting) < MOST_WAITING else min(until_ms, waiting[MOST_WAITING - 1][0])
 
     @property
     def not_lived_through(self) -> int:

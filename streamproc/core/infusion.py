@@ -231,15 +231,8 @@ class Infusions:
 
     def put_off(self) -> None:
         """Ask of no channel's loss before the first may be lost."""
-        self.loss_asked_ms = self.loss_due_ms({})
-
-    def loss_due_ms(self, heard_ms: Mapping[str, int]) -> int:
-        """When the first channel may be lost, where some are known not to be before the instants given."""
         heard = [each for each in self.channels.values() if not each.lost and each.may_run_unheard]
-        return min(
-            [max(each.loss_due_ms(self.terms), heard_ms.get(each.status.channel, 0)) for each in heard],
-            default=NEVER,
-        )
+        self.loss_asked_ms = min([each.loss_due_ms(self.terms) for each in heard], default=NEVER)
 
     def _make_way(self, late: PumpStatus, drug: str) -> None:
         """A late report of another drug than the channel's present one ends where that one goes on."""

@@ -62,7 +62,8 @@ class Steady:
         return (
             channel is not None
             and not channel.lost
-            and channel.status.time_ms <= first_ms < channel.loss_due_ms(chart.terms)
+            and channel.status.time_ms <= first_ms
+            and last_ms < first_ms + chart.terms.pump_lost_ms
             and _repeats(like, channel.status)
         )
 
@@ -149,21 +150,6 @@ def topic_by_topic(waiting: Sequence[Waiting]) -> dict[Steady, list[Waiting]]:
     for each in waiting:
         by_topic.setdefault(each[-1], []).append(each)
     return by_topic
-
-
-def asked_after(chart: Chart, topics: Iterable[Steady]) -> int:
-    """When line and pumps are to be asked if they have ended, by what waits as well: while nothing else is
-    held, each message on an open topic has come in time after the one before."""
-    line_ms, pumps_ms = chart.line_asked_ms, dict[str, int]()
-    for steady in topics:
-        like = steady.like
-        if steady.lowest > steady.highest:
-            continue
-        if isinstance(like, PumpStatus):
-            pumps_ms[like.channel] = steady.until_ms
-        elif line_ms < NEVER:
-            line_ms = max(line_ms, steady.until_ms)
-    return min(line_ms, chart.infusions.loss_due_ms(pumps_ms))
 
 
 def kept_of_waiting(waiting: Sequence[Waiting]) -> list[list[Any]]:

@@ -123,8 +123,7 @@ class Ward:
             due_ms, name = heapq.heappop(due)
             bed = self.beds[name]
             if bed.scheduled_ms == due_ms:
-                if bed.held or not bed.is_put_off(watermark_ms):
-                    changes += bed.advance(watermark_ms, self.lags_ms)
+                changes += bed.advance(watermark_ms, self.lags_ms)
                 self._schedule(bed)
         return self._numbered(changes) if changes else changes
 
