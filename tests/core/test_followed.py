@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, ClassVar
 
 import pytest
-from posted_histories import Mail, Posted, mail_of
+from posted_histories import Mail, Posted, Style, as_posted, mail_of
 from quick_site import RULES, TERMS
 from read_again import read_again
 from ward_histories import BEDS, START_MS
@@ -24,7 +24,7 @@ from streamproc.config import Settings, load
 from streamproc.core.alert import Phase
 from streamproc.core.bed import MOST_WAITING, PATIENCE_MS, Bed, held_in
 from streamproc.core.change import Change
-from streamproc.core.events import MapSample, PumpStatus
+from streamproc.core.events import MapSample, MapSource, PumpState, PumpStatus, Quantity
 from streamproc.core.reason import Reason
 from streamproc.shell.intake import Intake, Known
 from streamproc.shell.journal import Message
@@ -271,6 +271,50 @@ def lived(number: int, minutes: float = MINUTES, sites: Sequence[tuple[str, ...]
 def test_both_ways_tell_say_and_keep_the_same(number: int) -> None:
     print(f"FOLLOWED_FIRST={number} FOLLOWED_SEEDS=1 FOLLOWED_MINUTES={MINUTES} shows it again")
     lived(number)
+
+
+@pytest.mark.parametrize(("every_s", "quick_s", "line_s"), [(12, 0.5, 1), (10, 2.0, 5), (14, 1.0, 14)])
+def test_a_pump_that_changes_its_pace_and_is_lost_is_told_at_the_same_tick(
+    every_s: int, quick_s: float, line_s: int
+) -> None:
+    """It is lost by its rhythm, and what waits has another one than what was lived through."""
+    slow_s = [5.18 + every_s * report for report in range(9)]
+    reports_s = [*slow_s, *(slow_s[-1] + quick_s * report for report in (1, 2, 3))]
+    samples_s = [0.5 + at_s for at_s in range(0, 200, line_s)]
+    events = [pumped(at_s, seq) for seq, at_s in enumerate(reports_s)]
+    events += [sampled(at_s, seq) for seq, at_s in enumerate(samples_s)]
+    style = Style("mm[Hg]", "as charted", (",", ":"), 1)
+    posted = [
+        as_posted(each, style, each.time_ms + 50) for each in sorted(events, key=lambda one: one.time_ms)
+    ]
+    settings = load(overrides=[f"roster=[{BEDS[0]}]"])
+    sides = Side(Following.from_settings(settings)), Side(ReadingAnew.from_settings(settings))
+    trial = Trial(Mail(0, 3.5, posted), Undisturbed(), *sides)
+    trial.live()
+    assert trial.followed.intake.ward.beds[BEDS[0]].alerts["TECH-PUMP-LOST"].alert_id
+
+
+class Undisturbed(Random):
+    """Batches every fifth of a second, and nobody who looks or begins anew in between."""
+
+    def choice(self, seq: Any) -> Any:
+        return (200, 200)
+
+    def random(self) -> float:
+        return 1 / 2
+
+
+def pumped(at_s: float, seq: int) -> PumpStatus:
+    """A report of a pump that runs."""
+    rate, state = Quantity(0.1, "ug/kg/min"), PumpState.INFUSING
+    at_ms = START_MS + round(at_s * 1000)
+    return PumpStatus(at_ms, BEDS[0], "PMP", "b1", seq, "1", state, "norepinephrine", rate=rate)
+
+
+def sampled(at_s: float, seq: int) -> MapSample:
+    """A pressure that stays as it is."""
+    at_ms = START_MS + round(at_s * 1000)
+    return MapSample(at_ms, BEDS[0], "MON", "b1", seq, MapSource.ARTERIAL, 75_000, True)
 
 
 @pytest.mark.parametrize("number", FLOODED)
