@@ -174,7 +174,7 @@ class Bed:
         self.arrivals = arrival = self.arrivals + 1
         waiting = self.waiting
         waiting.append((time_ms, steady.order, steady.device, seq, arrival, received_ms, figure, steady))
-        steady.newest_ms, steady.until_ms = time_ms, time_ms + steady.gap_ms
+        steady.until_ms = time_ms + steady.gap_ms
         return len(waiting)
 
     def expect(self, event: MapSample | PumpStatus, heard: Heard) -> Steady | None:

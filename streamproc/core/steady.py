@@ -46,7 +46,6 @@ class Steady:
     """How far the next message may be from the one before."""
     order: str
     device: str
-    newest_ms: int = -1
     until_ms: int = -1
     lowest: float = inf
     highest: float = -inf
@@ -69,8 +68,7 @@ class Steady:
 
     def went_on(self, time_ms: int) -> None:
         """Another of these messages was taken in, whatever it says."""
-        if time_ms > self.newest_ms:
-            self.newest_ms, self.until_ms = time_ms, time_ms + self.gap_ms
+        self.until_ms = max(self.until_ms, time_ms + self.gap_ms)
 
     def close(self) -> None:
         """From now on each message is news."""

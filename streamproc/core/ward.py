@@ -286,7 +286,8 @@ class Ward:
         self.doubt(event.bed, event.device, Doubt.CLOCK, told, received_ms)
 
     def _doubt_identity(self, bed: str, device: str, time_ms: int, received_ms: int) -> None:
-        """One device serial on two beds at the same time: one of them is not what it says."""
+        """Note where and of when a device was heard; one serial on two beds at the same time: one of them is
+        not what it says."""
         heard = self.devices.get(device)
         if heard is None:
             if len(self.devices) >= MOST_DEVICES:

@@ -34,7 +34,7 @@ class Settled:
 
     def next_of(self, steady: Steady) -> Asked:
         """The next message of a device, as the ward is asked to follow it."""
-        time_ms = steady.newest_ms + 1_000
+        time_ms = steady.heard.newest_ms + 1_000
         return {
             "steady": steady,
             "time_ms": time_ms,
@@ -67,7 +67,7 @@ def higher_than_any(ward: Ward, asked: Asked) -> Asked:
 
 
 def no_newer(ward: Ward, asked: Asked) -> Asked:
-    return asked | {"time_ms": asked["steady"].newest_ms}
+    return asked | {"time_ms": asked["steady"].heard.newest_ms}
 
 
 def after_a_gap(ward: Ward, asked: Asked) -> Asked:
@@ -219,7 +219,7 @@ def test_a_lost_channel_is_closed_and_so_is_one_that_says_otherwise() -> None:
 def test_another_device_on_a_topic_closes_what_was_known_of_it() -> None:
     settled = Settled()
     monitor = settled.monitor
-    fact = event_like(monitor.like, monitor.newest_ms + 1_000, 1, monitor.lowest)
+    fact = event_like(monitor.like, monitor.heard.newest_ms + 1_000, 1, monitor.lowest)
     other = replace(fact, device="MON-OTHER")
     settled.ward.offer(other, other.time_ms, 1)
     assert settled.ward.expect(other) is settled.bed.steady["map"]
@@ -235,10 +235,10 @@ def test_what_has_just_gone_on_is_asked_about_when_it_may_have_ended() -> None:
     ends_ms += [each.loss_due_ms(chart.terms) for each in chart.infusions.channels.values()]
     assert bed.deadline_ms == min(ends_ms) < bed.judged_again_ms
     assert bed.deadline_ms > chart.now_ms + min(chart.terms.pump_lost_ms, chart.pressure.goes_on_ms) - 2_000
-    monitor_only = settled.monitor.newest_ms
+    monitor_only = settled.monitor.heard.newest_ms
     for _ in range(60):
         asked = settled.next_of(settled.monitor)
         settled.ward.tick(asked["received_ms"])
         settled.ward.follow(**asked)
     assert [channel.lost for channel in chart.infusions.channels.values()] == [True]
-    assert settled.monitor.newest_ms > monitor_only
+    assert settled.monitor.heard.newest_ms > monitor_only
