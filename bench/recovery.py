@@ -22,7 +22,7 @@ from statistics import median
 from bench.stage.broker import mosquitto
 from bench.stage.figures import show
 from bench.stage.history import nothing_waiting, renamed
-from bench.stage.processes import ROOT, cpu_s, eventually, running
+from bench.stage.processes import ROOT, compiled, cpu_s, eventually, running
 from bench.stage.service import address_in, fetched, is_ready, processor_command
 from bench.ward300 import FOR_S, LOW_ML_PER_H, bed_name
 from streamproc.config import Settings
@@ -144,6 +144,7 @@ def measure(beds: int) -> Figures:
         same_rules = f"rules.ESC-THRESHOLD.for_s={FOR_S}"
         state, replayed, snapshot_mb = built(folder, roster, same_rules)
         state.rename(folder / "state")
+        compiled()
         with mosquitto(folder) as (_, port):
             log, began_s = folder / "processor.log", time.monotonic()
             with running(processor_command(folder, port, roster, [same_rules]), ROOT, log) as pid:

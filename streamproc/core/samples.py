@@ -80,7 +80,7 @@ class Samples:
     _newest_held: int = 0
     _asked_ms: int = -1
     """The instant of the answers that are remembered; none outlives a sample."""
-    _crowded_ms: int = -NEVER
+    _crowded_ms: int = field(default=-NEVER, compare=False)
     _base_ms: int = 0
     """The first sample's time; times and held times count from there."""
     _time: array[int] = field(default_factory=lambda: array("i"))
@@ -147,11 +147,13 @@ class Samples:
         self._value.extend(values)
         self._seq.extend([seq - first for seq in seqs])
         self._origin.extend([self._place] * len(seqs))
+        if times_ms[-1] >= self._crowded_ms:
+            self._forget_for(times_ms)
 
     def _fit(self, times_ms: Numbers, values: Numbers, hold_ms: int, of: Identified, seqs: Numbers) -> bool:
         """Whether such samples go behind those that are here, and change neither bounds nor columns."""
         last_ms = times_ms[-1]
-        if last_ms >= self._crowded_ms or (last_ms - self._base_ms > FAR and self._time.typecode != WIDE):
+        if last_ms - self._base_ms > FAR and self._time.typecode != WIDE:
             return False
         device, boot, first, held_for_ms = self._origins[self._place]
         return (
@@ -309,13 +311,24 @@ class Samples:
             self._held.append(held)
         self._newest_area, self._newest_held = self._totals_of(len(self._time) - 1)
 
-    def forgets_by(self, time_ms: int) -> bool:
-        """Whether a sample of this instant may make it forget others, and narrow its bounds."""
-        return time_ms >= self._crowded_ms
+    def narrows_by(self, time_ms: int) -> bool:
+        """Whether samples up to this instant may make it forget the last that is one of its bounds."""
+        before_ms = time_ms - self.retention_ms
+        if time_ms < self._crowded_ms or len(self) <= COMPACT_AFTER or self._at(COMPACT_AFTER) > before_ms:
+            return False
+        stay = self._value[self._index(before_ms) :]
+        return self.lowest not in stay or self.highest not in stay
+
+    def _forget_for(self, times_ms: Numbers) -> None:
+        """What each of these, which were just entered together, makes it forget."""
+        for time_ms in times_ms:
+            if time_ms >= self._crowded_ms:
+                self._forget(time_ms - self.retention_ms)
 
     def _forget(self, before_ms: int) -> None:
         """Cut off what no window reaches, keeping the sample that holds at the oldest start."""
         if len(self._time) <= COMPACT_AFTER:
+            self._crowded_ms = self.newest_ms + self.retention_ms
             return
         if self._at(COMPACT_AFTER) > before_ms:
             self._crowded_ms = self._at(COMPACT_AFTER) + self.retention_ms

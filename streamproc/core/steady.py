@@ -55,7 +55,7 @@ class Steady:
         like, pressure = self.like, chart.pressure
         if isinstance(like, MapSample):
             known = (self.lowest, self.highest)
-            narrowed = pressure.trend.forgets_by(last_ms) or pressure.no_news != known
+            narrowed = pressure.trend.narrows_by(last_ms) or pressure.no_news != known
             return not narrowed and pressure.newest_ms < first_ms < pressure.goes_on_until_ms
         channel = chart.infusions.channels.get(like.channel)
         return (

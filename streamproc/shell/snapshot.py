@@ -1,8 +1,8 @@
 """Snapshots: the configuration in force, the ward and the outbox as of one batch, versioned.
 
-In parts of MessagePack, so that no commit waits for all of it, and each compressed. Between two full ones
-a snapshot leaves out the pressures that the last full one holds. Restoring it and living through the
-journal's suffix gives what never having stopped would have given.
+In parts of MessagePack, so that no commit waits for all of it; those of the beds are compressed. Between two
+full ones a snapshot leaves out the pressures that the last full one holds. Restoring it and living through
+the journal's suffix gives what never having stopped would have given.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import gc
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, starmap
 from typing import Any
 
 import msgspec
@@ -22,8 +22,9 @@ from streamproc.shell.intake import Intake
 Kept = dict[str, Any]
 
 BEDS_A_PART = 50
-LEVEL = 1
-"""The quickest compression, which is a quarter of the size; the rest would cost more than it saves."""
+LEVEL, AS_IT_IS = 1, 0
+"""The quickest compression, which makes a tenth of beds; the rest would cost more than it saves. Digests of
+messages are a third of what is remembered of them, and random: it is only wrapped."""
 
 
 class SnapshotForeign(Exception):
@@ -35,15 +36,21 @@ def snapshot_of(intake: Intake, outbox: Kept, base_ms: int | None = None) -> Ite
 
     With the clock of a full snapshot it holds only what that one can't."""
     with uncollected():
-        return map(_compressed, _taken(intake, outbox, base_ms))
+        return starmap(zlib.compress, _taken(intake, outbox, base_ms))
 
 
-def _taken(intake: Intake, outbox: Kept, base_ms: int | None) -> list[bytes]:
-    """Written at once: what it was made of is dropped before anybody looks for garbage."""
+def _taken(intake: Intake, outbox: Kept, base_ms: int | None) -> list[tuple[bytes, int]]:
+    """Each part, and how far it is to be compressed.
+
+    Written at once: what it was made of is dropped before anybody looks for garbage."""
     ward = intake.ward.snapshot(base_ms)
     beds, remembered = ward.pop("beds"), ward.pop("remembered")
     head = {"judged_by": intake.settings.judged_by(), "ward": ward, "outbox": outbox}
-    return [msgspec.msgpack.encode(part) for part in _parts(head, beds, remembered)]
+    return [
+        (msgspec.msgpack.encode(head), LEVEL),
+        *[(msgspec.msgpack.encode({"beds": some}), LEVEL) for some in _parts(beds)],
+        *[(msgspec.msgpack.encode({"remembered": some}), AS_IT_IS) for some in _parts(remembered)],
+    ]
 
 
 @contextmanager
@@ -56,16 +63,10 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
-def _parts(head: Kept, beds: Kept, remembered: Kept) -> Iterator[Kept]:
-    yield head
-    names = iter(beds)
-    while some := list(islice(names, BEDS_A_PART)):
-        known = {name: remembered[name] for name in some if name in remembered}
-        yield {"beds": {name: beds[name] for name in some}, "remembered": known}
-
-
-def _compressed(part: bytes) -> bytes:
-    return zlib.compress(part, LEVEL)
+def _parts(section: Kept) -> Iterator[Kept]:
+    entries = iter(section.items())
+    while some := dict(islice(entries, BEDS_A_PART)):
+        yield some
 
 
 def head_of(parts: Sequence[bytes]) -> Kept:
@@ -99,6 +100,6 @@ def restore(intake: Intake, parts: Sequence[bytes], base: Sequence[bytes] = ()) 
 def _joined(parts: Iterable[bytes]) -> Kept:
     whole: Kept = {"beds": {}, "remembered": {}}
     for part in map(_decoded, parts):
-        for section in whole:
-            whole[section] |= part[section]
+        for section, some in part.items():
+            whole[section] |= some
     return whole

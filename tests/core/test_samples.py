@@ -115,9 +115,9 @@ def test_samples_that_are_entered_together_come_to_what_each_comes_to_by_itself(
         if chance.random() < 1 / 10:
             boot, seq = f"b{chance.randint(1, 3)}", chance.choice([0, 5, 2**40])
         time_ms += chance.choice([0, 0, 0, 0, 0, 0, -3_000])
-        hold_ms, spread = chance.choice([(5_000, 9), (5_000, 9), (2_000, 9), (5_000, 900)])
+        hold_ms, spread = chance.choice([(5_000, 1), (5_000, 1), (5_000, 9), (2_000, 9), (5_000, 900)])
         times_ms, values, seqs = list[int](), list[int](), list[int]()
-        for _ in range(chance.randint(1, 20)):
+        for _ in range(chance.choice([1, 5, 20, 150])):
             time_ms += chance.choice([1_000, 1_000, 1_001, 7_000, 1])
             seq += chance.choice([1, 1, 1, 1, FAR // 3])
             times_ms.append(time_ms)
@@ -128,6 +128,25 @@ def test_samples_that_are_entered_together_come_to_what_each_comes_to_by_itself(
         together.add_together(times_ms, values, hold_ms, SampleId("MON-1", boot, None), seqs)
         assert together == one_by_one, f"seed {seed} at {time_ms} ms"
         assert together.snapshot() == one_by_one.snapshot()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_it_is_told_before_samples_come_whether_a_bound_may_be_forgotten_by_them(seed: int) -> None:
+    """Whoever relies on the bounds is to look again then; and not each time that some are forgotten."""
+    chance, samples = Random(seed), Samples(90_000, 0, 300_000)
+    time_ms = forgotten = told = narrowed = 0
+    for number in range(3_000):
+        time_ms += chance.choice([1_000, 1_000, 9_000 if seed % 2 else 1_001])
+        value = 70_000 + (chance.randint(-300, 300) if chance.random() < 1 / 50 else chance.randint(-1, 1))
+        bounds, known = (min(samples.lowest, value), max(samples.highest, value)), len(samples)
+        may_narrow = samples.narrows_by(time_ms)
+        samples.add(time_ms, value, HOLD_MS, SampleId("MON-1", "b1", number))
+        forgotten, told = forgotten + (len(samples) <= known), told + may_narrow
+        if (samples.lowest, samples.highest) != bounds:
+            narrowed += 1
+            assert may_narrow, f"seed {seed} at {time_ms} ms"
+    assert narrowed
+    assert told < forgotten, "it may say so each time only where each narrows"
 
 
 def test_totals_count_times_beyond_the_narrow_columns() -> None:
