@@ -15,10 +15,13 @@ import pytest
 
 from bench.door import START_MS, received
 from streamproc.config import load
+from streamproc.core.bed import Bed
 from streamproc.shell.intake import Intake
 
 BEDS, SETTLED, COUNTED = 50, 1_000, 60
 """Beds, and of each the intervals before and while calls are counted."""
+LONG_S = 5_400
+"""Longer than any window, so that with each sample another one is forgotten."""
 ROUND_MS = 100
 """So often the service takes over what has come."""
 
@@ -51,3 +54,23 @@ def test_a_message_that_says_nothing_new_takes_few_calls(
     print(f"a message: {of_python:.2f} calls of Python functions, {of_c:.2f} of functions in C")
     assert of_python <= most
     assert of_c <= most_of_c
+
+
+def test_what_is_forgotten_makes_no_message_one_that_is_lived_through_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Otherwise it is every seventh, once a stay is longer than its windows."""
+    intake, alone, happen = Intake.from_settings(load()), list[int](), Bed._happen
+
+    def noted(bed: Bed, event: Any, changes: Any) -> int:
+        alone.append(event.time_ms)
+        return happen(bed, event, changes)
+
+    monkeypatch.setattr(Bed, "_happen", noted)
+    for each in received(1, LONG_S):
+        intake.live_through(each.received_ms, [each])
+    (bed,) = intake.ward.beds.values()
+    assert len(bed.chart.pressure.trend) < LONG_S, "windows are to be full"
+    later = [time_ms for time_ms in alone if time_ms > START_MS + 1_000 * LONG_S // 2]
+    print(f"{len(alone)} of {2 * LONG_S} messages alone, {len(later)} of them in the second half")
+    assert len(later) < LONG_S / 100
