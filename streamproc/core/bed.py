@@ -259,13 +259,11 @@ class Bed:
 
     def _goes_on(self, steady: Steady, some: Sequence[Waiting]) -> bool:
         """Whether these of one topic have no gap before or between them, and none of them is news."""
-        first, last, figures = some[0], some[-1], [each[6] for each in some]
+        first, last = some[0], some[-1]
         return (
             self.sequences.get(steady.device) == (steady.like.boot, first[3] - 1)
             and last[3] - first[3] == len(some) - 1
-            and steady.lowest <= min(figures)
-            and max(figures) <= steady.highest
-            and steady.goes_on(self.chart, first[0], last[0])
+            and steady.goes_on(self.chart, some)
         )
 
     def _go_on(self, some: Sequence[Waiting]) -> None:

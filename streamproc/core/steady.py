@@ -50,13 +50,22 @@ class Steady:
     lowest: float = inf
     highest: float = -inf
 
-    def goes_on(self, chart: Chart, first_ms: int, last_ms: int) -> bool:
-        """Whether nothing but these messages happened to the line or the channel since it was judged."""
-        like, pressure = self.like, chart.pressure
+    def goes_on(self, chart: Chart, some: Sequence[Waiting]) -> bool:
+        """Whether none of these is news, and nothing else happened to line or channel since it was judged.
+
+        A line's bounds may have been narrowed since then: what lies between those, too, is no news now."""
+        like, pressure, figures = self.like, chart.pressure, [each[6] for each in some]
+        first_ms, last_ms, least, most = some[0][0], some[-1][0], min(figures), max(figures)
+        if not (self.lowest <= least and most <= self.highest):
+            return False
         if isinstance(like, MapSample):
-            known = (self.lowest, self.highest)
-            narrowed = pressure.trend.narrows_by(last_ms) or pressure.no_news != known
-            return not narrowed and pressure.newest_ms < first_ms < pressure.goes_on_until_ms
+            lowest, highest = pressure.no_news
+            return (
+                lowest <= least
+                and most <= highest
+                and pressure.newest_ms < first_ms < pressure.goes_on_until_ms
+                and not pressure.trend.narrows_by(last_ms)
+            )
         channel = chart.infusions.channels.get(like.channel)
         return (
             channel is not None
