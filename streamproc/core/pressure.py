@@ -270,6 +270,8 @@ class Pressure:
         self.first_ms, self.newest_ms = kept["sent"]
         self.source = kept["source"] and MapSource(kept["source"])
         self.arterial_until_ms, self.goes_on_until_ms = kept["until_ms"]
+        if (newest := self.trend.newest()) is not None:  # other terms may have a line lost sooner
+            self.goes_on_until_ms = min(self.goes_on_until_ms, newest[0] + self.goes_on_ms)
         if kept["cuff"]:
             time_ms, bed, device, boot, seq, source, value = kept["cuff"]
             self.last_cuff = MapSample(time_ms, bed, device, boot, seq, MapSource(source), value)

@@ -153,7 +153,7 @@ class Samples:
     def _fit(self, times_ms: Numbers, values: Numbers, hold_ms: int, of: Identified, seqs: Numbers) -> bool:
         """Whether such samples go behind those that are here, and change neither bounds nor columns."""
         last_ms = times_ms[-1]
-        if last_ms - self._base_ms > FAR and self._time.typecode != WIDE:
+        if not self._time or (last_ms - self._base_ms > FAR and self._time.typecode != WIDE):
             return False
         device, boot, first, held_for_ms = self._origins[self._place]
         return (
@@ -314,7 +314,11 @@ class Samples:
     def narrows_by(self, time_ms: int) -> bool:
         """Whether samples up to this instant may make it forget the last that is one of its bounds."""
         before_ms = time_ms - self.retention_ms
-        if time_ms < self._crowded_ms or len(self) <= COMPACT_AFTER or self._at(COMPACT_AFTER) > before_ms:
+        if time_ms < self._crowded_ms:
+            return False
+        if before_ms > self.newest_ms:  # those that come may outlive each other
+            return True
+        if len(self) <= COMPACT_AFTER or self._at(COMPACT_AFTER) > before_ms:
             return False
         stay = self._value[self._index(before_ms) :]
         return self.lowest not in stay or self.highest not in stay

@@ -294,6 +294,31 @@ def test_a_pump_that_changes_its_pace_and_is_lost_is_told_at_the_same_tick(
     assert trial.followed.intake.ward.beds[BEDS[0]].alerts["TECH-PUMP-LOST"].alert_id
 
 
+@pytest.mark.parametrize("last_s", [100, 101, 112])
+@pytest.mark.parametrize("way", ["read anew", "followed"])
+@pytest.mark.parametrize("rule", ["TECH-MAP-LOST", "TECH-PUMP-LOST"])
+def test_who_falls_silent_after_a_reload_is_lost_by_the_terms_in_force(
+    rule: str, way: str, last_s: int
+) -> None:
+    """They were longer when it was last heard before: that promised nothing for after it."""
+    longer, shorter = ([f"terms.{kind}_lost_s={lost_s}" for kind in ("map", "pump")] for lost_s in (60, 15))
+    style, line = Style("mm[Hg]", "as charted", (",", ":"), 1), rule == "TECH-MAP-LOST"
+    events = [sampled(0.5 + at_s, at_s) for at_s in range(last_s + 1 if line else 200)]
+    events += [pumped(0.7 + at_s, at_s) for at_s in range(200 if line else last_s + 1)]
+    posted = [as_posted(each, style, each.time_ms + 50) for each in events]
+    turned = load(overrides=[f"roster=[{BEDS[0]}]", *shorter])
+    posted.append(Posted(START_MS + 100_000, own.CONFIGURED, own.configured(turned.judged_by())))
+    settings = load(overrides=[f"roster=[{BEDS[0]}]", *longer])
+    intake = (Following if way == "followed" else ReadingAnew).from_settings(settings)
+    began = list[int]()
+    for now_ms in range(START_MS + 200, START_MS + 180_000, 200):
+        batch = [each for each in posted if now_ms - 200 < each.received_ms <= now_ms]
+        changes = intake.live_through(now_ms, batch)
+        began += [now_ms for each in changes if each.rule.id == rule and each.phase is Phase.START]
+    silent_ms = START_MS + 1_000 * last_s + (500 if line else 700)
+    assert [round((at_ms - silent_ms) / 1_000, 1) for at_ms in began] == [pytest.approx(17.1, abs=0.15)]
+
+
 class Undisturbed(Random):
     """Batches every fifth of a second, and nobody who looks or begins anew in between."""
 
