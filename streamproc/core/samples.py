@@ -81,6 +81,7 @@ class Samples:
     _asked_ms: int = -1
     """The instant of the answers that are remembered; none outlives a sample."""
     _crowded_ms: int = field(default=-NEVER, compare=False)
+    """No sample before this makes it forget any: when to look again, which is no part of what it holds."""
     _base_ms: int = 0
     """The first sample's time; times and held times count from there."""
     _time: array[int] = field(default_factory=lambda: array("i"))
@@ -313,9 +314,9 @@ class Samples:
 
     def narrows_by(self, time_ms: int) -> bool:
         """Whether samples up to this instant may make it forget the last that is one of its bounds."""
-        before_ms = time_ms - self.retention_ms
         if time_ms < self._crowded_ms:
             return False
+        before_ms = time_ms - self.retention_ms
         if before_ms > self.newest_ms:  # those that come may outlive each other
             return True
         if len(self) <= COMPACT_AFTER or self._at(COMPACT_AFTER) > before_ms:

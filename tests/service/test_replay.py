@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -322,9 +322,14 @@ def lines_so_far(file: Path) -> int:
 
 async def holds_lines(file: Path, count: int) -> None:
     """Wait until the file has so many lines."""
+    await grown(file, lambda: lines_so_far(file) >= count, f"{count} lines")
+
+
+async def grown(file: Path, holds: Callable[[], bool], claim: str) -> None:
+    """Wait until the file holds what is claimed of it."""
     deadline_s = time.monotonic() + SOON_S
-    while (found := lines_so_far(file)) < count:
-        assert time.monotonic() < deadline_s, f"{found} of {count} lines"
+    while not holds():
+        assert time.monotonic() < deadline_s, f"{lines_so_far(file)} lines, and not {claim}"
         await asyncio.sleep(POLL_S)  # a file tells nobody that it has grown
 
 
@@ -369,18 +374,11 @@ async def test_a_recorder_that_is_killed_has_written_down_what_it_took(
     await last.said("mqtt_subscribed")
     recorded = [message for file in files for message in whole_lines(file)]
     if sent[-1] not in recorded:
-        await holds_message(tmp_path / "last", sent[-1])  # what was not acknowledged comes again before it
+        rest = tmp_path / "last"  # what was not acknowledged comes again before the last that was sent
+        await grown(rest, lambda: sent[-1] in whole_lines(rest), f"{sent[-1]}")
     assert await last.stop() == 0
     recorded += [(one.topic, one.payload) for one in read_files([str(tmp_path / "last")])]
     assert set(recorded) == set(sent)
-
-
-async def holds_message(file: Path, message: tuple[str, bytes]) -> None:
-    """Wait until this message has its line."""
-    deadline_s = time.monotonic() + SOON_S
-    while message not in (lines := whole_lines(file)):
-        assert time.monotonic() < deadline_s, f"not among {len(lines)} lines"
-        await asyncio.sleep(POLL_S)  # a file tells nobody that it has grown
 
 
 async def killed_at(recorder: Processor, file: Path, lines: int) -> None:
